@@ -1,0 +1,1 @@
+"""Making sense of results: tables, comparisons, plots."""

@@ -1,0 +1,166 @@
+"""Each kind of plot: choose what was left open, load what is needed, draw."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from battsweep.cli.arguments import known_name, wrong
+from battsweep.cli.loading import load_fits, load_measured, load_summaries, load_varied
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from battsweep.store.store import Store
+
+KINDS = ("voltage", "summary", "heatmap", "cycles", "fit")
+_LABELS = ["model", "cell", "protocol"]
+
+
+@dataclass(slots=True)
+class Choices:
+    """What the user asked for and, in ``said``, what was chosen where nothing was."""
+
+    arguments: argparse.Namespace
+    said: list[str] = field(default_factory=list)
+
+    def pick(
+        self, option: str, given: str | None, known: list[str], chosen: str | None
+    ) -> str | None:
+        """Return the name given, if it is known, else the one chosen, and note that."""
+        if given is not None:
+            return known_name(option, given, known)
+        if chosen is not None:
+            self.said.append(f"{option} {_quoted(chosen)}")
+        return chosen
+
+    def need(
+        self, option: str, given: str | None, known: list[str], chosen: str | None
+    ) -> str:
+        """Return as `pick` does.
+
+        Raises
+        ------
+        SpecError
+            If nothing was given and nothing can be chosen.
+        """
+        name = self.pick(option, given, known, chosen)
+        if name is None:
+            raise wrong(
+                option, "nothing among these tasks to plot here; see battsweep table tasks"
+            )
+        return name
+
+
+def voltage(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:
+    """Return voltage curves, or those of another column of the series."""
+    from battsweep.analysis.choices import choose_colour
+    from battsweep.analysis.curves import CAPACITY, choose_curves, curve_figure
+    from battsweep.analysis.series import by_task, discharges_at_different_currents
+    from battsweep.data.columns import CURRENT, TIME, VOLTAGE
+
+    varied = load_varied(store, tasks)
+    given = choices.arguments
+    colours = [*varied, *_LABELS, *load_summaries(tasks, varied)]
+    colour = choices.pick("--colour", given.colour, colours, choose_colour(tasks, varied))
+    drawable = tasks[tasks["status"] == "done"]
+    if not len(drawable):
+        raise wrong("", f"none of the {len(tasks)} tasks is done; see battsweep status")
+    chosen = choose_curves(drawable, colour=colour)
+    y = given.y or VOLTAGE.name
+    wanted = list(dict.fromkeys([TIME.name, CURRENT.name, y]))
+    if given.x not in (None, "time", CAPACITY, TIME.name):
+        wanted.append(given.x)
+    table = store.series([str(task_id) for task_id in chosen["task_id"]])
+    columns = [name for name in table.column_names if name != "task_id"]
+    for option, name in (("--y", y), ("--x", given.x)):
+        if name is not None and name not in ("time", CAPACITY):
+            known_name(
+                option, name, columns if option == "--y" else [*columns, "time", CAPACITY]
+            )
+    series = by_task(table)
+    x = {None: None, "time": TIME.name}.get(given.x, given.x)
+    if x is None:
+        capacity = y == VOLTAGE.name and discharges_at_different_currents(series)
+        x = CAPACITY if capacity else TIME.name
+        choices.said.append(f"--x {CAPACITY if capacity else 'time'}")
+    measured = load_measured(store) if y == VOLTAGE.name else []
+    return curve_figure(tasks, series, colour=colour, x=x, y=y, measured=measured)
+
+
+def summary(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:
+    """Return a summary against a varied quantity."""
+    from battsweep.analysis.choices import choose_colour, choose_summary, choose_x
+    from battsweep.analysis.summaries import summary_figure
+
+    varied = load_varied(store, tasks)
+    summaries = load_summaries(tasks, varied)
+    given = choices.arguments
+    y = choices.need("--y", given.y, summaries, choose_summary(tasks, summaries))
+    known = [*varied, *_LABELS, *summaries]
+    x = choices.need("--x", given.x, known, choose_x(tasks, varied))
+    automatic = None
+    if tasks["model"].nunique() == 1 or x == "model":
+        automatic = choose_colour(tasks, varied, taken=(x,))
+    elif given.colour is None:
+        choices.said.append("--colour model")
+    colour = choices.pick("--colour", given.colour, known, automatic)
+    return summary_figure(tasks, x=x, y=y, colour=colour)
+
+
+def heatmap(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:
+    """Return a summary, ``--colour``, over two quantities."""
+    from battsweep.analysis.choices import choose_summary, choose_x
+    from battsweep.analysis.heatmap import heatmap_figure
+
+    varied = load_varied(store, tasks)
+    summaries = load_summaries(tasks, varied)
+    given = choices.arguments
+    value = choices.need(
+        "--colour", given.colour, summaries, choose_summary(tasks, summaries)
+    )
+    known = [*varied, *_LABELS]
+    taken = [name for name in (given.x, given.y) if name is not None]
+    x = choices.need("--x", given.x, known, choose_x(tasks, varied, taken=taken))
+    y = choices.need("--y", given.y, known, choose_x(tasks, varied, taken=[x]))
+    return heatmap_figure(tasks, x=x, y=y, value=value)
+
+
+def cycles(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:
+    """Return a summary of each cycle against its number."""
+    from battsweep.analysis.choices import choose_colour, choose_summary
+    from battsweep.analysis.cycles import cycles_figure
+
+    given = choices.arguments
+    rows = store.cycles(where=given.where, sweep=given.sweep)
+    rows = rows[rows["task_id"].isin(tasks["task_id"])].drop_duplicates(
+        ["task_id", "cycle_count"]
+    )
+    if not len(rows):
+        raise wrong(
+            "", f"none of the {len(tasks)} tasks has cycles; protocols need cycles = N"
+        )
+    varied = load_varied(store, tasks)
+    known = [name for name in load_summaries(rows, varied) if name != "cycle_count"]
+    y = choices.need("--y", given.y, known, choose_summary(rows, known))
+    colours = [*varied, *_LABELS]
+    colour = choices.pick("--colour", given.colour, colours, choose_colour(tasks, varied))
+    return cycles_figure(tasks, rows, y=y, colour=colour)
+
+
+def fit(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:
+    """Return measured against simulated curves before and after the fits."""
+    from battsweep.analysis.fit_figure import MOST_FITS, fit_figure
+    from battsweep.analysis.series import by_task
+
+    del choices
+    fits = load_fits(store, tasks)
+    series = by_task(store.series([one.task_id for one in fits[:MOST_FITS]]))
+    measured = {curve.name: curve for curve in load_measured(store)}
+    return fit_figure(fits, series, measured)
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if " " in name else name

@@ -1,0 +1,149 @@
+"""``battsweep plan``: what a sweep would run, without running it."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from battsweep.jobs.groups import Place
+    from battsweep.jobs.plan import Plan
+
+EXAMPLES = """\
+examples:
+  battsweep plan examples/quickstart.toml            counts, groups, how each name is swept
+  battsweep plan examples/quickstart.toml --csv      one line a task
+  battsweep plan examples/quickstart.toml --json     everything, for a script
+"""
+
+
+def add_plan(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser(
+        "plan",
+        help="check a sweep file and say what it would run",
+        description="Check every name of a sweep file against PyBaMM, and say what would run:"
+        " tasks, groups of tasks that share one built model, and how each varied name is swept.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("sweep", metavar="SWEEP", type=Path, help="the sweep file (TOML)")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="the whole plan as one JSON document")
+    how.add_argument("--csv", action="store_true", help="the list of tasks as CSV")
+    parser.set_defaults(function=main)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print the plan."""
+    from battsweep.jobs.plan import make_plan
+    from battsweep.sweep.load import load_sweep
+
+    plan = make_plan(load_sweep(args.sweep))
+    if args.json:
+        json.dump(as_json(plan), sys.stdout, indent=1)
+        print()
+    elif args.csv:
+        write_csv(plan)
+    else:
+        print("\n".join(describe(plan)))
+    return 0
+
+
+def describe(plan: Plan) -> list[str]:
+    """Return the plan in lines for a person."""
+    fits = sum(task.kind == "fit" for task in plan.tasks)
+    distinct = len({task.id for task in plan.tasks})
+    kind = "fits" if fits else "tasks"
+    lines = [f"{plan.sweep.name}: {len(plan.tasks)} {kind} ({plan.sweep_id})"]
+    if distinct < len(plan.tasks):
+        lines.append(f"  {len(plan.tasks) - distinct} are equal to others and computed once")
+    for word, labels in (
+        ("cell", [task.cell for task in plan.tasks]),
+        ("model", [task.model for task in plan.tasks]),
+        ("protocol", [task.protocol for task in plan.tasks]),
+    ):
+        counts = "  ".join(f"{name}: {count}" for name, count in Counter(labels).items())
+        lines.append(f"  by {word:<9} {counts}")
+    lines.append("")
+    if fits:
+        lines.append(f"each fit chooses {len(plan.sweep.fit.free) if plan.sweep.fit else 0}:")
+    else:
+        sizes = sorted(plan.groups().values(), reverse=True)
+        shown = ", ".join(map(str, sizes[:8])) + (", ..." if len(sizes) > 8 else "")
+        lines.append(f"groups that share one built model: {len(sizes)}, of {shown} tasks")
+    lines += _how_lines(plan.places)
+    lines.append("")
+    run = plan.sweep.run
+    lines.append(
+        f"solver IDAKLU, rtol {run.rtol:g}, atol {run.atol:g};"
+        f" time limit {run.time_limit_s:g} s a task; {run.format} shards"
+    )
+    return lines
+
+
+def _how_lines(places: tuple[Place, ...]) -> list[str]:
+    """Return how each name is swept, places with the same answer on one line."""
+    answers: dict[tuple[str, str, str], list[str]] = {}
+    for place in places:
+        for name, swept in place.swept.items():
+            at = answers.setdefault((name, swept.how, swept.reason), [])
+            at.append(f"{place.model}/{place.protocol}")
+    lines = []
+    for (name, how, reason), where in answers.items():
+        distinct = list(dict.fromkeys(where))
+        everywhere = len(distinct) == len({f"{p.model}/{p.protocol}" for p in places})
+        at = "" if everywhere else f"  [{', '.join(distinct)}]"
+        lines.append(f"  {name:<48} {how:<15} {reason}{at}")
+    return lines
+
+
+def as_json(plan: Plan) -> dict[str, object]:
+    """Return the whole plan in plain values."""
+    return {
+        "name": plan.sweep.name,
+        "sweep": plan.sweep_id,
+        "count": len(plan.tasks),
+        "groups": plan.groups(),
+        "swept": [
+            {
+                "cell": place.cell,
+                "model": place.model,
+                "protocol": place.protocol,
+                "names": {
+                    name: {"how": swept.how, "reason": swept.reason}
+                    for name, swept in place.swept.items()
+                },
+            }
+            for place in plan.places
+        ],
+        "tasks": [
+            {
+                "task_id": task.id,
+                "number": task.number,
+                "kind": task.kind,
+                "cell": task.cell,
+                "model": task.model,
+                "protocol": task.protocol,
+                "group": "fit" if group is None else group.key,
+                "varied": dict(task.varied),
+            }
+            for task, (group, _) in zip(plan.tasks, plan.placed, strict=True)
+        ],
+    }
+
+
+def write_csv(plan: Plan) -> None:
+    """Write a line a task, with a column for each varied name."""
+    names = list(dict.fromkeys(name for task in plan.tasks for name in task.varied))
+    out = csv.writer(sys.stdout)
+    out.writerow(["task_id", "number", "kind", "cell", "model", "protocol", "group", *names])
+    for task, (group, _) in zip(plan.tasks, plan.placed, strict=True):
+        labels = [task.id, task.number, task.kind, task.cell, task.model, task.protocol]
+        values = [task.varied.get(name, "") for name in names]
+        out.writerow([*labels, "fit" if group is None else group.key, *values])

@@ -1,0 +1,119 @@
+"""``battsweep run``: compute what a sweep has not yet in its store."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from battsweep.cli.progress import ProgressDisplay, duration
+
+if TYPE_CHECKING:
+    from battsweep.jobs.driver import Progress
+    from battsweep.jobs.plan import Plan
+
+EXAMPLES = """\
+examples:
+  battsweep run examples/quickstart.toml                     on all cores; store in quickstart-store
+  battsweep run sweep.toml --store results --workers 4
+  battsweep run sweep.toml                                   again: goes on where it stopped
+
+Ctrl-C once finishes what is running and stops; twice stops at once. Neither loses
+a finished task. Exit status: 0 all done, 1 some tasks failed, 2 the input is wrong,
+130 stopped by Ctrl-C.
+"""
+
+
+def add_run(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser(
+        "run",
+        help="compute a sweep on this machine's cores; the same command resumes",
+        description="Compute what a sweep has not yet in its store, on this machine's cores.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("sweep", metavar="SWEEP", type=Path, help="the sweep file (TOML)")
+    parser.add_argument(
+        "--store", metavar="DIR", type=Path, help="where results go (default: NAME-store)"
+    )
+    parser.add_argument(
+        "--workers", metavar="N", type=_positive, help="worker processes (default: one a core)"
+    )
+    parser.add_argument("--json", action="store_true", help="the outcome as one JSON document")
+    parser.set_defaults(function=main)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count of workers; use 1 or more")
+    return int(text)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Plan, compute, and say how it went."""
+    from battsweep.slurm.environment import allotted_cores
+    from battsweep.sweep.load import load_sweep
+
+    sweep = load_sweep(args.sweep)
+    store = args.store or Path(f"{sweep.name}-store")
+    workers = args.workers or allotted_cores()
+    say = (lambda text: None) if args.json else print
+
+    from battsweep.jobs.driver import run_plan
+    from battsweep.jobs.plan import make_plan
+
+    say(f"{sweep.name}: checking every name against PyBaMM ...")
+    plan = make_plan(sweep)
+    say(f"{len(plan.tasks)} tasks in {len(plan.groups())} groups, {workers} workers -> {store}")
+    display = ProgressDisplay()
+    try:
+        progress = run_plan(plan, store, workers=workers, on_progress=display)
+    finally:
+        display.close()
+    if args.json:
+        json.dump(as_json(plan, store, progress), sys.stdout)
+        print()
+    else:
+        print("\n".join(outcome(store, progress)))
+    if progress.stopping:
+        return 130
+    return 1 if progress.failed or progress.found_failed else 0
+
+
+def outcome(store: Path, progress: Progress) -> list[str]:
+    """Return what a person wants to know at the end."""
+    computed = progress.done + progress.failed
+    if not computed and not progress.left:
+        lines = [f"nothing to do: all {progress.total} tasks of this sweep are in {store}"]
+    else:
+        lines = [f"{computed} tasks computed in {duration(progress.seconds)}"]
+        if progress.found:
+            lines.append(f"{progress.found} were there already")
+    failed = progress.failed + progress.found_failed
+    if failed:
+        lines.append(f"{failed} failed: battsweep table {store} failures")
+    if progress.left:
+        lines.append(f"{progress.left} are left: the same command goes on with them")
+    else:
+        lines.append(f"next: battsweep status {store}    battsweep table {store} tasks")
+    return lines
+
+
+def as_json(plan: Plan, store: Path, progress: Progress) -> dict[str, object]:
+    """Return the outcome in plain values."""
+    return {
+        "sweep": plan.sweep_id,
+        "store": str(store),
+        "total": progress.total,
+        "found": progress.found,
+        "done": progress.done,
+        "failed": progress.failed,
+        "found_failed": progress.found_failed,
+        "failure_classes": dict(progress.by_class),
+        "left": progress.left,
+        "seconds": round(progress.seconds, 3),
+        "interrupted": progress.stopping,
+    }

@@ -1,0 +1,159 @@
+"""``battsweep show``: one task in full, or a script that computes it again."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from battsweep.cli.arguments import add_command, add_store
+from battsweep.cli.output import print_json
+from battsweep.cli.progress import duration
+from battsweep.cli.selection import open_for
+
+if TYPE_CHECKING:
+    from battsweep.store.receipts import Receipt
+
+_TRACEBACK_LINES = 12
+_EXAMPLES = """\
+  battsweep show STORE 17                    task number 17
+  battsweep show STORE 3f9a0c                by the first digits of its id
+  battsweep show STORE 17 --script > task17.py
+"""
+
+
+def add_show(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = add_command(
+        subparsers,
+        "show",
+        show,
+        help="one task in full, or as a plain-PyBaMM script",
+        description="Show one task: what was varied, every attempt, its summary.",
+        examples=_EXAMPLES,
+    )
+    add_store(parser)
+    parser.add_argument(
+        "task", metavar="TASK", help="its number, or first digits of its id"
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON document")
+    form.add_argument(
+        "--script", action="store_true", help="a plain-PyBaMM script that computes it again"
+    )
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Print the task."""
+    store = open_for(arguments)
+    record = store.task(arguments.task)
+    if arguments.script:
+        from battsweep.jobs.script import reproduce
+
+        print(reproduce(record), end="")
+        return 0
+    attempts = store.attempts(str(record["task_id"]))
+    if arguments.json:
+        listed = [
+            asdict(receipt) | {"provenance": dict(where)} for receipt, where in attempts
+        ]
+        print_json({**record, "attempts": listed})
+    else:
+        print("\n".join(describe(record, attempts)))
+    return 0
+
+
+def describe(
+    record: Mapping[str, Any], attempts: Sequence[tuple[Receipt, Mapping[str, object]]]
+) -> list[str]:
+    """Return the lines that tell a task to a person."""
+    lines = [
+        f"Task {record['task_id']}",
+        f"  number {record['number']} of sweep {record['sweep']}: {record['status']}",
+        "",
+        *_pairs("What", _labels(record)),
+        *_pairs("Varied", record["varied"]),
+        *_pairs(
+            f"Differs from {record['parameter_set']}",
+            {**record.get("overrides", {}), **record["parameters"]},
+        ),
+    ]
+    for receipt, provenance in attempts:
+        lines += _attempt(receipt, provenance)
+    if not attempts:
+        lines += ["No attempt yet: battsweep run computes it", ""]
+    done = next((receipt for receipt, _ in attempts if receipt.outcome == "done"), None)
+    if done is not None:
+        lines += _pairs("Summary", done.summary)
+        if done.fit:
+            lines += _pairs("Fitted", _mapping(done.fit.get("parameters")))
+    return lines[:-1]
+
+
+def _labels(record: Mapping[str, Any]) -> dict[str, object]:
+    model = record["model_content"]
+    procedure = record["procedure"]
+    kind = procedure["kind"]
+    steps = {
+        "steps": "; ".join(procedure.get("steps", ())),
+        "constant": f"{procedure.get('direction')} at {procedure.get('current')}",
+        "profile": f"{_mapping(procedure.get('profile')).get('quantity')} profile",
+    }
+    return {
+        "cell": f"{record['cell']} (parameter set {record['parameter_set']})",
+        "model": f"{record['model']} ({model.get('type')})",
+        "protocol": f"{record['protocol']}: {steps.get(kind, kind)}",
+    }
+
+
+def _attempt(receipt: Receipt, provenance: Mapping[str, object]) -> list[str]:
+    why = f" ({receipt.failure_class})" if receipt.failure_class else ""
+    facts: dict[str, object] = {
+        "outcome": f"{receipt.outcome}{why}",
+        "started": receipt.started_utc or "–",
+        "took": duration(receipt.wall_s)
+        if receipt.wall_s >= 1
+        else f"{receipt.wall_s:.3g} s",
+        "rows": f"{receipt.row_count}{' (partial)' if receipt.partial else ''}",
+    }
+    if receipt.message:
+        facts["message"] = receipt.message
+    facts |= {name: _flat(value) for name, value in provenance.items()}
+    lines = _pairs(f"Attempt {receipt.attempt}", facts | dict(receipt.statistics))
+    if receipt.traceback:
+        tail = receipt.traceback.rstrip().splitlines()
+        more = len(tail) > _TRACEBACK_LINES
+        lines[-1:] = [
+            "  traceback" + (" (its end; battsweep logs shows all)" if more else "")
+        ]
+        lines += [f"    {line}" for line in tail[-_TRACEBACK_LINES:]]
+        lines.append("")
+    return lines
+
+
+def _pairs(title: str, values: Mapping[str, object]) -> list[str]:
+    """Return a titled block of aligned names and values, and an empty line; or nothing."""
+    if not values:
+        return []
+    width = min(max(map(len, values)), 60)
+    rows = [f"  {name:<{width}}  {_word(value)}".rstrip() for name, value in values.items()]
+    return [title, *rows, ""]
+
+
+def _word(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _flat(value: object) -> object:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_word(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return value
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,1 @@
+"""What a time series is: columns, units, signs; measured series in."""

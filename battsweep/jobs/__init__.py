@@ -1,0 +1,1 @@
+"""Making results happen: PyBaMM builds and solves, Dask fans out."""

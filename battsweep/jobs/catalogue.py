@@ -1,0 +1,195 @@
+"""What PyBaMM says of a sweep's names: resolved where right, a fault where wrong."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from battsweep.errors import Fault, SpecError
+from battsweep.jobs.physics import (
+    base_parameter_values,
+    canonical_step,
+    import_pybamm,
+    make_model,
+    mesh_points,
+    model_classes,
+)
+from battsweep.sweep.spec import Cell, Model, Sweep
+from battsweep.sweep.summaries import parse_summary
+from battsweep.sweep.task import Resolved, ResolvedCell
+
+SCALAR_DOMAINS = ([], ["current collector"])
+NOT_PHYSICS = ("citations", "chemistry")
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """A sweep's names as PyBaMM knows them.
+
+    ``parameter_sets`` maps the sha256 of a serialised set to its JSON text;
+    ``models`` holds one built-but-not-discretised PyBaMM model a name, to be
+    read only.
+    """
+
+    resolved: Resolved
+    parameter_sets: Mapping[str, str]
+    models: Mapping[str, Any]
+
+
+def catalogue(sweep: Sweep) -> Catalogue:
+    """Look every name of a sweep up in PyBaMM.
+
+    Raises
+    ------
+    SpecError
+        With every name that PyBaMM does not know, and the nearest it does.
+    """
+    faults: list[Fault] = []
+    cells: dict[str, ResolvedCell] = {}
+    sets: dict[str, str] = {}
+    models: dict[str, Any] = {}
+    for cell in sweep.cells:
+        found = _resolve_cell(sweep, cell, faults)
+        if found is not None:
+            cells[cell.name], text = found
+            sets[cells[cell.name].sha256] = text
+    for model in sweep.models:
+        made = _resolve_model(sweep, model, faults)
+        if made is not None:
+            models[model.name] = made
+    for name, made in models.items():
+        _check_outputs(sweep, name, made, faults)
+    _check_conflicts(sweep, faults)
+    if faults:
+        raise SpecError(faults)
+    contents = {m.name: _model_content(m, models[m.name]) for m in sweep.models}
+    return Catalogue(Resolved(cells, contents, canonical_step), sets, models)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'x' or 'y'?", or nothing where nothing is near."""
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(repr(by_lower[n]) for n in near)}?" if near else ""
+
+
+def _resolve_cell(
+    sweep: Sweep, cell: Cell, faults: list[Fault]
+) -> tuple[ResolvedCell, str] | None:
+    place = f"cells.{cell.name}"
+    try:
+        base = base_parameter_values(cell.parameter_set)
+        serialised = base.to_json()
+    except Exception as error:  # a set may be any user's file or entry point
+        known = list(import_pybamm().parameter_sets)
+        hint = did_you_mean(cell.parameter_set, known) or f"; known sets: {', '.join(known)}"
+        reason = "" if isinstance(error, KeyError) else f" ({_first_line(error)})"
+        message = f"cannot read {cell.parameter_set!r}{reason}{hint}"
+        if not cell.parameter_set.endswith(".json"):
+            message = f"PyBaMM has no parameter set {cell.parameter_set!r}{reason}{hint}"
+        faults.append(Fault(str(sweep.path), f"{place}.parameter_set", message))
+        return None
+    content = {n: _content_value(v) for n, v in serialised.items() if n not in NOT_PHYSICS}
+    text = json.dumps(serialised, indent=1, sort_keys=True)
+    for name in cell.overrides:
+        if name not in content:
+            faults.append(
+                Fault(
+                    str(sweep.path),
+                    f"{place}.overrides.{name}",
+                    f"not a parameter of {cell.parameter_set!r}{did_you_mean(name, content)}",
+                )
+            )
+    changed = {n: float(v) for n, v in cell.overrides.items() if content.get(n) != float(v)}
+    resolved = ResolvedCell(
+        parameter_set=cell.parameter_set,
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        content={**content, **changed},
+        changed=changed,
+    )
+    return resolved, text
+
+
+def _content_value(value: object) -> float | str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    text = json.dumps(value, sort_keys=True, default=str)
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _resolve_model(sweep: Sweep, model: Model, faults: list[Fault]) -> Any | None:
+    place = f"models.{model.name}"
+    known = model_classes()
+    if model.type not in known:
+        hint = did_you_mean(model.type, known) or f"; known models: {', '.join(sorted(known))}"
+        message = f"PyBaMM has no lithium-ion model {model.type!r}{hint}"
+        faults.append(Fault(str(sweep.path), f"{place}.type", message))
+        return None
+    try:
+        made = make_model(model)
+    except Exception as error:  # OptionError, and others for odd values
+        message = f"{_first_line(error)} (options: {dict(model.options)!r})"
+        faults.append(Fault(str(sweep.path), f"{place}.options", message))
+        return None
+    points = made.default_var_pts
+    for name in model.mesh:
+        if name not in points:
+            message = f"not a mesh domain of {model.type}{did_you_mean(name, points)}"
+            faults.append(Fault(str(sweep.path), f"{place}.mesh.{name}", message))
+    return made
+
+
+def _model_content(model: Model, made: Any) -> dict[str, object]:
+    options = {str(k): json.loads(json.dumps(v)) for k, v in dict(made.options).items()}
+    return {"type": model.type, "options": options, "mesh": mesh_points(model, made)}
+
+
+def _check_outputs(sweep: Sweep, name: str, made: Any, faults: list[Fault]) -> None:
+    for position, variable in enumerate(sweep.output.series):
+        place = f"output.series.{position}"
+        if variable not in made.variables:
+            faults.append(_unknown_variable(sweep, place, variable, name, made))
+        elif made.variables[variable].domain not in SCALAR_DOMAINS:
+            averages = [n for n in made.variables if _is_average_of(variable, n)]
+            hint = f"; did you mean {' or '.join(map(repr, averages[:2]))}?" if averages else ""
+            message = f"{variable!r} varies in space; only one number a time is kept{hint}"
+            faults.append(Fault(str(sweep.path), place, message))
+    for position, text in enumerate(sweep.output.summary):
+        variable = parse_summary(text).variable or "Voltage [V]"
+        if variable not in made.variables:
+            place = f"output.summary.{position}"
+            faults.append(_unknown_variable(sweep, place, variable, name, made))
+
+
+def _unknown_variable(sweep: Sweep, place: str, variable: str, name: str, made: Any) -> Fault:
+    hint = did_you_mean(variable, made.variables)
+    return Fault(str(sweep.path), place, f"model {name!r} has no variable {variable!r}{hint}")
+
+
+def _is_average_of(variable: str, name: str) -> bool:
+    stem = variable[0].lower() + variable[1:]
+    return name in (f"X-averaged {stem}", f"Volume-averaged {stem}")
+
+
+def _check_conflicts(sweep: Sweep, faults: list[Fault]) -> None:
+    """Refuse what PyBaMM would accept and then silently ignore."""
+    charged = any(protocol.initial_soc is not None for protocol in sweep.protocols)
+    places = [(f"cells.{c.name}.overrides.{n}", n) for c in sweep.cells for n in c.overrides]
+    for number, axis in enumerate(sweep.axes):
+        places += [(f"axes.{number}.{name}", name) for name in axis.names]
+        charged = charged or "initial_soc" in axis.names
+    for place, name in places:
+        if name == "Current function [A]":
+            message = "the protocol sets the current; vary a {placeholder} in it instead"
+            faults.append(Fault(str(sweep.path), place, message))
+        elif charged and name.startswith("Initial concentration in ") and "electrode" in name:
+            message = "initial_soc sets this too and would silently win; keep one of the two"
+            faults.append(Fault(str(sweep.path), place, message))
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,113 @@
+"""A process for solving that its worker may kill: hard time limits, crashes without harm."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from battsweep.jobs.failures import Failure
+from battsweep.jobs.groups import FitItem, Group, Item
+from battsweep.jobs.solve import Result
+from battsweep.jobs.warm import Ready, serve
+
+BUILD_LIMIT_S = 600.0
+TRIES = 2  # a task whose process died is tried once more, alone
+
+
+@dataclass(slots=True)
+class Child:
+    """A warm solving process of one worker; started when first needed, replaced when dead."""
+
+    log_path: Path
+    _process: BaseProcess | None = None
+    _connection: Connection | None = field(default=None, repr=False)
+
+    def solve(
+        self, group: Group | None, items: Sequence[Item | FitItem], *, time_limit_s: float
+    ) -> Iterator[tuple[Result, int, float]]:
+        """Yield for each item, in order, its result, the tries it took and the build time.
+
+        A task that outlasts the limit, or whose process dies twice, fails
+        with that as its result; the others go on in a new process.
+        """
+        done, tries = 0, 1
+        while done < len(items):
+            # A suspect runs alone, so that a second death is its own.
+            batch = items[done:] if tries == 1 else items[done : done + 1]
+            build_s = 0.0
+            for answer in self._answers(group, tuple(batch), time_limit_s):
+                if isinstance(answer, Ready):
+                    build_s = answer.build_s
+                elif isinstance(answer, Result):
+                    yield answer, tries, build_s
+                    done, tries, build_s = done + 1, 1, 0.0
+                elif answer.failure_class == "time-limit" or tries >= TRIES:
+                    yield _failed(answer), tries, 0.0
+                    done, tries = done + 1, 1
+                else:
+                    tries += 1
+
+    def stop(self) -> None:
+        """End the process, whatever it is doing."""
+        if self._connection is not None:
+            self._connection.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+        self._process = self._connection = None
+
+    def _answers(
+        self, group: Group | None, items: tuple[Item | FitItem, ...], limit: float
+    ) -> Iterator[Ready | Result | Failure]:
+        """Yield what the process says, and a failure last if it had to go."""
+        try:
+            connection = self._start()
+            connection.send((group, items))
+            allowed = max(BUILD_LIMIT_S, limit)
+            for _ in range(1 + len(items)):
+                if not connection.poll(allowed):
+                    self.stop()
+                    message = f"stopped after {allowed:g} s (run.time_limit)"
+                    yield Failure("time-limit", message)
+                    return
+                yield connection.recv()
+                allowed = limit
+        except (EOFError, OSError):
+            yield self._died()
+
+    def _start(self) -> Connection:
+        if self._connection is None or self._process is None or not self._process.is_alive():
+            self.stop()
+            methods = multiprocessing.get_all_start_methods()
+            method = "forkserver" if "forkserver" in methods else "spawn"
+            context = multiprocessing.get_context(method)
+            if method == "forkserver":
+                context.set_forkserver_preload(["pybamm", "battsweep.jobs.warm"])
+            self._connection, theirs = context.Pipe()
+            arguments = (theirs, str(self.log_path))
+            self._process = context.Process(target=serve, args=arguments, daemon=True)
+            self._process.start()
+            theirs.close()
+        return self._connection
+
+    def _died(self) -> Failure:
+        code = None
+        if self._process is not None:
+            self._process.join(5)
+            code = self._process.exitcode
+        self.stop()
+        if code == -signal.SIGKILL:
+            message = "its process was killed from outside, most likely for want of memory"
+            return Failure("memory", message)
+        name = f"exit status {code}" if code is None or code >= 0 else signal.Signals(-code).name
+        return Failure("crashed", f"the process that solved it died ({name})")
+
+
+def _failed(failure: Failure) -> Result:
+    return Result({}, {}, (), {}, failure=failure, wall_s=0.0)
+

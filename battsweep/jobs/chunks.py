@@ -1,0 +1,80 @@
+"""Which tasks go together to a worker: chunks sized in seconds of work, not in tasks."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from battsweep.jobs.groups import FitItem, Group, Item
+
+TARGET_S = 4.0
+FIRST_GUESS_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Tasks for one worker, all of one group, and which attempt at them this is."""
+
+    group: Group | None
+    items: tuple[Item | FitItem, ...]
+    attempt: int = 1
+
+
+class Queue:
+    """Tasks that wait, by group; hands out chunks and learns what tasks cost.
+
+    A group's tasks are handed out before the next group's, so that a worker
+    keeps its built model. Chunks shrink towards the end, so that no worker
+    is left with the last long one.
+    """
+
+    def __init__(
+        self, placed: Iterable[tuple[Group | None, Item | FitItem]], *, workers: int
+    ) -> None:
+        self._workers = workers
+        self._waiting: OrderedDict[str, tuple[Group | None, deque[Item | FitItem]]] = (
+            OrderedDict()
+        )
+        self._alone: deque[Chunk] = deque()
+        self._cost_s: dict[tuple[str, str], float] = {}
+        for group, item in placed:
+            key = f"fit-{item.task.id}" if group is None else group.key
+            self._waiting.setdefault(key, (group, deque()))[1].append(item)
+
+    def __len__(self) -> int:
+        waiting = sum(len(items) for _, items in self._waiting.values())
+        return waiting + sum(len(chunk.items) for chunk in self._alone)
+
+    def next(self) -> Chunk | None:
+        """Return the next chunk, or None where nothing waits."""
+        if not self._waiting:
+            return self._alone.popleft() if self._alone else None
+        key, (group, items) = next(iter(self._waiting.items()))
+        share = math.ceil(len(items) / (2 * self._workers))
+        by_time = max(1, int(TARGET_S / self._cost_s.get(_kind(group), FIRST_GUESS_S)))
+        few = len(items) * self._cost_s.get(_kind(group), FIRST_GUESS_S) < TARGET_S / 4
+        count = len(items) if few else min(share, by_time)
+        chosen = tuple(items.popleft() for _ in range(min(max(1, count), len(items))))
+        if not items:
+            del self._waiting[key]
+        return Chunk(group, chosen)
+
+    def learn(self, chunk: Chunk, seconds: float) -> None:
+        """Remember what a task of this kind cost, build left out."""
+        cost = max(1e-4, seconds / len(chunk.items))
+        kind = _kind(chunk.group)
+        self._cost_s[kind] = (self._cost_s.get(kind, cost) + cost) / 2
+
+    def again(self, chunk: Chunk) -> None:
+        """Put the tasks of a lost chunk back, each alone, to be tried last."""
+        for item in chunk.items:
+            self._alone.append(Chunk(chunk.group, (item,), chunk.attempt + 1))
+
+
+def _kind(group: Group | None) -> tuple[str, str]:
+    """Tasks of a model and a protocol's kind cost about the same in every group."""
+    if group is None:
+        return ("fit", "")
+    return (group.model.type, group.protocol.kind + repr(group.protocol.cycles))

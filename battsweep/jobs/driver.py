@@ -1,0 +1,243 @@
+"""Hands chunks to workers, indexes what they deliver, and stops without losing any."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from battsweep.errors import StoreError
+from battsweep.jobs.chunks import Chunk, Queue
+from battsweep.jobs.cluster import local_cluster
+from battsweep.jobs.failures import Failure
+from battsweep.jobs.plan import Plan
+from battsweep.jobs.solve import Result
+from battsweep.jobs.worker import Order, compute_chunk, provenance, receipt
+from battsweep.store.index import Index
+from battsweep.store.layout import create_store
+from battsweep.store.lock import driver_lock
+from battsweep.store.shards import write_shard
+from battsweep.store.sweeps import write_sweep
+
+MAX_ATTEMPTS = 3
+CHUNKS_A_WORKER = 2
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a run stands; ``found`` tasks had an outcome before it began."""
+
+    total: int
+    found: int = 0
+    found_failed: int = 0
+    done: int = 0
+    failed: int = 0
+    by_class: dict[str, int] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+    stopping: bool = False
+
+    @property
+    def left(self) -> int:
+        """Return the tasks without an outcome."""
+        return self.total - self.found - self.done - self.failed
+
+    @property
+    def seconds(self) -> float:
+        """Return the seconds since computing began."""
+        return time.monotonic() - self.started
+
+
+class Stop:
+    """Whether the user asked to stop: Ctrl-C once drains, twice stops at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self, _signal: int, _frame: object) -> None:
+        """Note a first signal; raise KeyboardInterrupt at the second."""
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+@contextmanager
+def listening() -> Generator[Stop]:
+    """Yield a `Stop` that hears Ctrl-C and SIGTERM, where this is the main thread."""
+    stop = Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run_plan(
+    plan: Plan,
+    store: Path,
+    *,
+    workers: int,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Progress:
+    """Compute what a plan's sweep has not yet in a store, and return how it went.
+
+    Safe to call again, after any end: it goes on from what is on the disk.
+
+    Raises
+    ------
+    StoreError
+        If the store is damaged, full, or driven by another process.
+    """
+    create_store(store, format=plan.sweep.run.format)
+    (store / "logs").mkdir(exist_ok=True)
+    with driver_lock(store), Index.open(store, write=True) as index:
+        known = plan.catalogue
+        write_sweep(
+            store, plan.sweep_id, plan.sweep, plan.tasks, known.resolved, known.parameter_sets
+        )
+        found = index.reconcile()
+        if found.problems:
+            raise StoreError("\n".join([*found.problems, f"mend it first: battsweep check {store}"]))
+        finished = index.finished(task.id for task in plan.tasks)
+        done = index.done(finished)
+        progress = Progress(len({task.id for task in plan.tasks}), len(finished))
+        progress.found_failed = len(finished) - len(done)
+        waiting: dict[str, Any] = {}
+        for group, item in plan.placed:
+            if item.task.id not in finished:
+                waiting.setdefault(item.task.id, (group, item))
+        if waiting:
+            with listening() as stop, DriverLog(store) as log, local_cluster(workers) as client:
+                progress.started = time.monotonic()
+                log.write(f"{len(waiting)} of {progress.total} tasks on {workers} workers")
+                driver = Driver(plan, store, index, client, progress, log)
+                driver.drive(Queue(waiting.values(), workers=workers), stop, workers, on_progress)
+                log.write(f"done {progress.done}, failed {progress.failed}, left {progress.left}")
+    return progress
+
+
+class DriverLog:
+    """The driver's own log file in a store; a new one each time it runs."""
+
+    def __init__(self, store: Path) -> None:
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+        self._file = (store / "logs" / f"driver-{stamp}.log").open("x", encoding="utf-8")
+
+    def __enter__(self) -> DriverLog:
+        """Return the open log."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def write(self, message: str) -> None:
+        """Add a line with the time."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._file.write(f"{now} {message}\n")
+        self._file.flush()
+
+
+class Driver:
+    """One run: the window of chunks in flight, and what becomes of each."""
+
+    def __init__(
+        self, plan: Plan, store: Path, index: Index, client: Any, progress: Progress, log: DriverLog
+    ) -> None:
+        self._plan = plan
+        self._store = store
+        self._index = index
+        self._client = client
+        self._progress = progress
+        self._log = log
+        self._chunk = index.last_chunk(plan.sweep_id)
+        self._flying: dict[Any, Chunk] = {}
+
+    def drive(
+        self, queue: Queue, stop: Stop, workers: int, on_progress: Callable[[Progress], None]
+    ) -> None:
+        """Keep every worker busy until nothing waits, or the user asks to stop."""
+        from distributed import wait
+
+        while (len(queue) and not stop.asked) or self._flying:
+            while len(self._flying) < CHUNKS_A_WORKER * workers and not stop.asked:
+                chunk = queue.next()
+                if chunk is None:
+                    break
+                self._submit(chunk)
+            self._progress.stopping = stop.asked
+            on_progress(self._progress)
+            try:
+                ended = wait(list(self._flying), timeout=0.25, return_when="FIRST_COMPLETED").done
+            except TimeoutError:
+                continue
+            for future in ended:
+                self._take(future, queue)
+        on_progress(self._progress)
+
+    def _submit(self, chunk: Chunk) -> None:
+        self._chunk += 1
+        order = Order(
+            store=str(self._store.resolve()),
+            sweep=self._plan.sweep_id,
+            chunk=self._chunk,
+            group=chunk.group,
+            items=chunk.items,
+            attempt=chunk.attempt,
+            time_limit_s=self._plan.sweep.run.time_limit_s,
+            format=self._plan.sweep.run.format,
+        )
+        future = self._client.submit(compute_chunk, order, pure=False, retries=0)
+        self._flying[future] = chunk
+
+    def _take(self, future: Any, queue: Queue) -> None:
+        """Index what a chunk delivered; put it back, or give it up, where it was lost."""
+        chunk = self._flying.pop(future)
+        if future.status == "finished":
+            delivered = future.result()
+            queue.learn(chunk, delivered.wall_s - delivered.build_s - delivered.write_s)
+            self._ingest(delivered.shard)
+            return
+        error = future.exception()
+        self._log.write(f"chunk of {len(chunk.items)}: {type(error).__name__}: {error}")
+        if isinstance(error, StoreError):
+            raise error
+        if len(chunk.items) > 1 or chunk.attempt < MAX_ATTEMPTS:
+            queue.again(chunk)
+            return
+        self._give_up(chunk, f"{type(error).__name__}: {error}")
+
+    def _give_up(self, chunk: Chunk, reason: str) -> None:
+        """Record a task that took its worker with it each time it was tried."""
+        message = f"its worker was lost {chunk.attempt} times ({reason})"
+        failed = Result({}, {}, (), {}, failure=Failure("crashed", message))
+        self._chunk += 1
+        shard = write_shard(
+            self._store,
+            self._plan.sweep_id,
+            chunk=self._chunk,
+            attempt=chunk.attempt,
+            series=[],
+            receipts=[receipt(item.task, failed, chunk.attempt) for item in chunk.items],
+            provenance=provenance(),
+            format=self._plan.sweep.run.format,
+        )
+        self._ingest(str(shard))
+
+    def _ingest(self, shard: str) -> None:
+        for record in self._index.ingest_shard(shard):
+            if record.outcome == "done":
+                self._progress.done += 1
+            else:
+                self._progress.failed += 1
+                name = record.failure_class or "lost"
+                self._progress.by_class[name] = self._progress.by_class.get(name, 0) + 1

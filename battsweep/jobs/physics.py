@@ -1,0 +1,117 @@
+"""From the names in a sweep file to PyBaMM's objects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from battsweep.jobs.environment import pin_environment
+from battsweep.sweep.spec import Cell, Model
+
+
+def import_pybamm() -> Any:
+    """Return the pybamm module, imported with its telemetry off."""
+    pin_environment()
+    import pybamm
+
+    return pybamm
+
+
+def parameter_values(cell: Cell) -> Any:
+    """Return a new `pybamm.ParameterValues` for a cell, overrides included.
+
+    A name is a PyBaMM set, entry points included; a ``.json`` file is BPX if
+    it has a "Header" table, otherwise a mapping of parameter values.
+
+    Raises
+    ------
+    ValueError, KeyError, OSError
+        If PyBaMM does not know the set, or cannot read the file.
+    """
+    values = base_parameter_values(cell.parameter_set)
+    values.update(dict(cell.overrides))
+    return values
+
+
+def base_parameter_values(parameter_set: str) -> Any:
+    """Return a new `pybamm.ParameterValues` without overrides; see `parameter_values`."""
+    pybamm = import_pybamm()
+    if not parameter_set.endswith(".json"):
+        return pybamm.ParameterValues(parameter_set)
+    content = json.loads(Path(parameter_set).read_text(encoding="utf-8"))
+    if "Header" in content:
+        return pybamm.ParameterValues.create_from_bpx(parameter_set)
+    if any(isinstance(value, dict) for value in content.values()):
+        return pybamm.ParameterValues.from_json(content)
+    return pybamm.ParameterValues(content)
+
+
+def model_classes() -> Mapping[str, Any]:
+    """Return PyBaMM's lithium-ion model classes by name."""
+    lithium_ion = import_pybamm().lithium_ion
+    base = lithium_ion.BaseModel
+    return {
+        name: value
+        for name, value in vars(lithium_ion).items()
+        if isinstance(value, type) and issubclass(value, base) and value is not base
+    }
+
+
+def make_model(model: Model) -> Any:
+    """Return a new PyBaMM model.
+
+    Raises
+    ------
+    KeyError
+        If there is no model of that type.
+    pybamm.OptionError
+        If an option or its value is not PyBaMM's.
+    """
+    options = {name: _option(value) for name, value in model.options.items()}
+    return model_classes()[model.type](options=options or None)
+
+
+def _option(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value
+
+
+def mesh_points(model: Model, pybamm_model: Any) -> dict[str, int]:
+    """Return the mesh points a domain: PyBaMM's defaults and what the file says."""
+    return {**pybamm_model.default_var_pts, **model.mesh}
+
+
+@lru_cache(maxsize=4096)
+def parse_step(text: str) -> Any:
+    """Return the `pybamm.step` that a step's text means.
+
+    Raises
+    ------
+    ValueError
+        If PyBaMM does not understand the text.
+    """
+    pybamm = import_pybamm()
+    try:
+        return pybamm.step.string(text)
+    except Exception as error:  # PyBaMM raises many kinds for a text it cannot read
+        first = (str(error).strip().splitlines() or ["not a step"])[0]
+        raise ValueError(first) from error
+
+
+def canonical_step(text: str) -> object:
+    """Return plain values that are equal for steps that mean the same to PyBaMM."""
+    step = parse_step(text)
+    value = step.value
+    return [
+        type(step).__name__,
+        float(value) if isinstance(value, int | float) else repr(value),
+        None if step.uses_default_duration else float(step.duration),
+        None if step.period is None else float(step.period),
+        None if step.temperature is None else float(step.temperature),
+        step.direction,
+        [repr(term) for term in step.termination],
+    ]

@@ -1,0 +1,249 @@
+"""One task on a built model: solve, find silent failures, keep what was asked for."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from battsweep.data.columns import CYCLE, STEP, TIME
+from battsweep.data.convert import from_pybamm
+from battsweep.jobs.build import Built
+from battsweep.jobs.failures import Failure, classify_failure
+from battsweep.jobs.groups import Item
+from battsweep.jobs.summarise import Array, Step, summarise
+from battsweep.sweep.spec import Measured, Output
+from battsweep.sweep.summaries import parse_summary
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solved:
+    """How a solve ended: all its steps, or those before the failure."""
+
+    steps: tuple[Step, ...]
+    failure: Failure | None = None
+    statistics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """What a task leaves behind; ``columns`` are its rows by name on disk."""
+
+    columns: Mapping[str, Array]
+    summary: Mapping[str, float | None]
+    cycles: tuple[Mapping[str, float | None], ...]
+    statistics: Mapping[str, float]
+    failure: Failure | None = None
+    traceback: str | None = None
+    log: str = ""
+    wall_s: float = 0.0
+    fit: Mapping[str, object] = field(default_factory=dict)
+
+
+class Watch:
+    """Hears what PyBaMM's experiments only tell a callback: why they ended early."""
+
+    def __init__(self) -> None:
+        self.failure: Failure | None = None
+
+    def on_experiment_start(self, logs: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    on_cycle_start = on_cycle_end = on_step_start = on_step_end = on_experiment_start
+    on_experiment_end = on_experiment_start
+
+    def on_experiment_error(self, logs: Mapping[str, Any]) -> None:
+        """Keep a solver's error in a later step."""
+        failure = classify_failure(logs["error"])
+        self.failure = Failure(failure.failure_class, f"{_where(logs)}: {failure.message}")
+
+    def on_experiment_infeasible_time(self, logs: Mapping[str, Any]) -> None:
+        """Keep that a step without a duration never reached its end."""
+        message = f"{_where(logs)}: did not reach its end condition within PyBaMM's default time"
+        self.failure = Failure("infeasible", message)
+
+    def on_experiment_infeasible_event(self, logs: Mapping[str, Any]) -> None:
+        """Keep that a step ended at an event that the protocol does not name."""
+        message = f"{_where(logs)}: ended early by {logs['termination']}"
+        self.failure = Failure("infeasible", message)
+
+
+def _where(logs: Mapping[str, Any]) -> str:
+    cycle, step = logs["cycle number"][0], logs["step number"][0]
+    return f"cycle {cycle}, step {step} ({logs['step operating conditions']})"
+
+
+def attempt(built: Built, item: Item) -> Result:
+    """Solve one task and return what it leaves behind, failures included."""
+    started = time.perf_counter()
+    text = None
+    with captured_log() as log:
+        try:
+            solved = solve(built, item.inputs, item=item)
+        except Exception as error:  # every error becomes an outcome
+            solved = Solved((), classify_failure(error))
+            text = traceback.format_exc()
+    return Result(
+        columns=rows(solved.steps, built.group.output),
+        **summaries(solved, built.group.output, item.measured, by_cycle=built.is_experiment),
+        statistics=solved.statistics,
+        failure=solved.failure,
+        traceback=text,
+        log="\n".join(log),
+        wall_s=time.perf_counter() - started,
+    )
+
+
+def solve(built: Built, inputs: Mapping[str, float], *, item: Item) -> Solved:
+    """Solve a built model for some inputs.
+
+    Raises
+    ------
+    Exception
+        What PyBaMM raises where nothing at all could be solved.
+    """
+    watch = Watch()
+    solution = built.solve(
+        inputs, initial_soc=item.initial_soc, duration_s=item.duration_s, callback=watch
+    )
+    steps = tuple(_steps(solution, built))
+    failure = watch.failure or _silent_failure(solution, steps, built, item)
+    return Solved(steps, failure, _statistics(solution))
+
+
+def _steps(solution: Any, built: Built) -> Iterator[Step]:
+    points = built.group.output.points
+    if not built.is_experiment:
+        yield _step(1, 1, solution, built.variables, points)
+        return
+    for cycle, cycle_solution in enumerate(solution.cycles, start=1):
+        for step, part in enumerate(cycle_solution.steps, start=1):
+            if len(part.t) > 1:  # a skipped step has one point and no variables
+                yield _step(cycle, step, part, built.variables, points)
+
+
+def _step(
+    cycle: int, step: int, part: Any, variables: tuple[str, ...], points: int | None
+) -> Step:
+    if points is None:
+        times = np.array(part.t, dtype=float)
+        values = {name: _entries(part[name].entries, len(times)) for name in variables}
+    else:
+        times = np.linspace(part.t[0], part.t[-1], points)
+        values = {name: _entries(part[name](times), points) for name in variables}
+    return Step(cycle, step, times, values)
+
+
+def _entries(values: Any, length: int) -> Array:
+    array = np.array(values, dtype=float)
+    return array.reshape(length) if array.size == length else array
+
+
+def _silent_failure(
+    solution: Any, steps: tuple[Step, ...], built: Built, item: Item
+) -> Failure | None:
+    """Find the failures that PyBaMM tells nobody of."""
+    protocol = built.group.protocol
+    for step in steps:
+        for name, values in step.values.items():
+            if not np.all(np.isfinite(values)):
+                return Failure("solver", f"{name!r} is not finite in step {step.step}")
+    if built.is_experiment:
+        asked = protocol.cycles * max(1, len(protocol.steps))
+        done = sum(len(cycle.steps) for cycle in solution.cycles)
+        if done < asked:
+            message = f"PyBaMM did {done} of {asked} steps ({solution.termination})"
+            return Failure("infeasible", message)
+        return None
+    if solution.termination == "failure":
+        return Failure("solver", f"the solver stopped at {solution.t[-1]:.6g} s")
+    profile = protocol.profile is not None
+    early = solution.t[-1] < item.duration_s * (1 - 1e-9)
+    if profile and early:
+        message = (
+            f"the profile ended at {solution.t[-1]:.6g} of {item.duration_s:.6g} s"
+            f" by {solution.termination}"
+        )
+        return Failure("infeasible", message)
+    if not profile and not early and item.task.procedure.duration_s is None:
+        message = f"no voltage limit was reached within {item.duration_s / 3600:.3g} h"
+        return Failure("infeasible", message)
+    return None
+
+
+def _statistics(solution: Any) -> dict[str, float]:
+    found = solution.solver_statistics
+    numbers = {
+        "solve_s": float(solution.solve_time.value),
+        "integration_s": float(solution.integration_time.value),
+    }
+    if found is not None:
+        numbers["solver_steps"] = float(found.number_of_steps)
+        numbers["nonlinear_fails"] = float(found.number_of_nonlinear_solver_fails)
+        numbers["error_test_fails"] = float(found.number_of_error_test_failures)
+    return numbers
+
+
+def rows(steps: tuple[Step, ...], output: Output) -> dict[str, Array]:
+    """Return the rows of all steps by column name, in BDF's names and signs."""
+    if not steps:
+        return {}
+    columns = {TIME.name: np.concatenate([step.times_s for step in steps])}
+    names = [name for name in output.series if name != "Time [s]"]
+    columns.update(
+        from_pybamm({n: np.concatenate([step.values[n] for step in steps]) for n in names})
+    )
+    lengths = [len(step.times_s) for step in steps]
+    for column, numbers in (
+        (CYCLE, [step.cycle for step in steps]),
+        (STEP, [step.step for step in steps]),
+    ):
+        columns[column.name] = np.repeat(np.array(numbers, dtype=np.int32), lengths)
+    return columns
+
+
+def summaries(
+    solved: Solved, output: Output, measured: Measured | None, *, by_cycle: bool
+) -> dict[str, Any]:
+    """Return ``summary`` and ``cycles``; of a failed task only those of its whole cycles."""
+    asked = [parse_summary(text) for text in output.summary]
+    steps = solved.steps
+    numbers = sorted({step.cycle for step in steps}) if by_cycle else []
+    if solved.failure is not None:
+        numbers = numbers[:-1]
+    cycles = []
+    for number in numbers if asked else ():
+        of_cycle = [step for step in steps if step.cycle == number]
+        found = {summary.name: summarise(summary, of_cycle) for summary in asked}
+        cycles.append({"cycle_count": float(number), **found})
+    whole = {s.name: summarise(s, steps, measured) for s in asked if solved.failure is None}
+    return {"summary": whole, "cycles": tuple(cycles)}
+
+
+@contextmanager
+def captured_log() -> Iterator[list[str]]:
+    """Collect what PyBaMM logs and Python warns of, once each, in place of printing it."""
+    lines: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(f"{record.levelname.lower()}: {' '.join(record.getMessage().split())}")
+
+    logger = logging.getLogger("pybamm.logger")
+    before, handler = logger.handlers[:], Keep(level=logging.WARNING)
+    logger.handlers[:] = [handler]
+    try:
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            yield lines
+        lines.extend(f"warning: {' '.join(str(w.message).split())}" for w in warned)
+        lines[:] = list(dict.fromkeys(lines))
+    finally:
+        logger.handlers[:] = before

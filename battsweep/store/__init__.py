@@ -1,0 +1,1 @@
+"""All results on disk: shards, receipts, the index, and questions to it."""

@@ -1,0 +1,77 @@
+"""A receipt: the record of how one attempt at a task ended."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+FAILURE_CLASSES = (
+    "infeasible",  # the physics or the protocol does not allow it
+    "solver",  # the solver gave up
+    "time-limit",  # it ran longer than the sweep file allows
+    "memory",  # it asked for more memory than there is
+    "crashed",  # the process died
+    "spec",  # a value PyBaMM refuses
+    "error",  # anything else that Python raised
+)
+OUTCOMES = ("done", "failed", "lost")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """How one attempt ended.
+
+    ``row_start`` and ``row_count`` are the task's place in its shard's series.
+    ``summary`` holds one number a name (None where there is none); ``cycles``
+    one such mapping a cycle, each with ``cycle_count``. ``statistics`` are the
+    solver's. ``partial`` is set where a failed task has rows all the same.
+    ``fit`` is empty but for fits. Times are UTC in ISO 8601.
+    """
+
+    task_id: str
+    number: int
+    kind: str
+    cell: str
+    model: str
+    protocol: str
+    varied: Mapping[str, float | str]
+    outcome: str
+    attempt: int = 1
+    failure_class: str | None = None
+    message: str | None = None
+    traceback: str | None = None
+    partial: bool = False
+    row_start: int = 0
+    row_count: int = 0
+    summary: Mapping[str, float | None] = field(default_factory=dict)
+    cycles: Sequence[Mapping[str, float | None]] = ()
+    statistics: Mapping[str, float] = field(default_factory=dict)
+    fit: Mapping[str, object] = field(default_factory=dict)
+    started_utc: str = ""
+    wall_s: float = 0.0
+    log: str = ""
+
+
+def encode_receipts(receipts: Sequence[Receipt]) -> bytes:
+    """Return receipts as compressed ASCII, fit for a file's key-value metadata.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite: NaN and infinity have no JSON form.
+    """
+    records = [asdict(receipt) for receipt in receipts]
+    text = json.dumps(records, separators=(",", ":"), allow_nan=False)
+    return base64.b85encode(zlib.compress(text.encode()))
+
+
+def decode_receipts(data: bytes) -> list[Receipt]:
+    """Return the receipts that `encode_receipts` wrote; later fields may be missing."""
+    known = Receipt.__dataclass_fields__
+    return [
+        Receipt(**{key: value for key, value in record.items() if key in known})
+        for record in json.loads(zlib.decompress(base64.b85decode(data)))
+    ]

@@ -1,0 +1,90 @@
+"""How far a store's sweeps are, worked out from the attempts."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# Through the index on ids, so that both sides are walked in the same order.
+_STANDING = """
+SELECT st.sweep, coalesce(a.outcome, 'waiting'), a.failure_class, count(*),
+       min(CASE WHEN a.finished_utc <> '' THEN a.finished_utc END),
+       max(a.finished_utc), sum(a.wall_s)
+FROM sweep_task st INDEXED BY sweep_task_id
+LEFT JOIN attempt a ON a.task_id = st.task_id AND a.wins = 1
+GROUP BY 1, 2, 3"""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepStatus:
+    """How far a sweep is.
+
+    ``counts`` has done, failed, lost and waiting tasks; ``failures`` the failed
+    ones by class. ``wall_s`` is the time the tasks took, added up. Times are
+    "" where nothing has finished yet.
+    """
+
+    sweep: str
+    name: str
+    tasks: int
+    counts: Mapping[str, int]
+    failures: Mapping[str, int]
+    first_finished_utc: str
+    last_finished_utc: str
+    wall_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How far all sweeps of a store are, oldest first, and what its shards take."""
+
+    sweeps: tuple[SweepStatus, ...]
+    shards: int
+    bytes: int
+
+
+def status_of(connection: sqlite3.Connection) -> Status:
+    """Return how far the sweeps in an index are."""
+    groups = connection.execute(_STANDING).fetchall()
+    sweeps = connection.execute(
+        "SELECT sweep, name, task_count FROM sweep ORDER BY created_utc, sweep"
+    ).fetchall()
+    shards, size = connection.execute(
+        "SELECT count(*), coalesce(sum(bytes), 0) FROM shard"
+    ).fetchone()
+    return Status(
+        sweeps=tuple(
+            _sweep_status(
+                sweep, name, tasks, [row[1:] for row in groups if row[0] == sweep]
+            )
+            for sweep, name, tasks in sweeps
+        ),
+        shards=shards,
+        bytes=size,
+    )
+
+
+def _sweep_status(
+    sweep: str,
+    name: str,
+    tasks: int,
+    groups: list[tuple[str, str | None, int, str | None, str | None, float | None]],
+) -> SweepStatus:
+    counts = dict.fromkeys(("done", "failed", "lost", "waiting"), 0)
+    failures: dict[str, int] = {}
+    for status, failure_class, count, *_ in groups:
+        counts[status] += count
+        if status == "failed":
+            failures[failure_class or "error"] = count
+    ended = [row for row in groups if row[0] in ("done", "failed")]
+    return SweepStatus(
+        sweep=sweep,
+        name=name,
+        tasks=tasks,
+        counts=counts,
+        failures=failures,
+        first_finished_utc=min((row[3] for row in ended if row[3]), default=""),
+        last_finished_utc=max((row[4] for row in ended if row[4]), default=""),
+        wall_s=sum(row[5] or 0.0 for row in groups),
+    )

@@ -1,0 +1,1 @@
+"""What to compute: a sweep file becomes tasks. Pure; knows neither PyBaMM nor Dask."""

@@ -1,0 +1,67 @@
+"""``[cells.X]`` and ``[models.X]``: what is simulated, and with which equations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from battsweep.sweep.faults import Faults, shown
+from battsweep.sweep.schema import CellTable, ModelTable, check
+from battsweep.sweep.spec import Cell, Model
+from battsweep.sweep.tables import read_text
+
+
+def labelled(value: object, place: str, faults: Faults) -> Iterator[tuple[str, object]]:
+    """Yield the labels below a table such as ``[cells.X]``; at least one is needed."""
+    if not isinstance(value, dict) or not value:
+        one = place.removesuffix("s")
+        given = "missing" if value is None else shown(value)
+        faults.add(
+            place, f"{given}: at least one {one} is needed; begin it with [{place}.NAME]"
+        )
+        return
+    for label, table in value.items():
+        if not label.strip() or not label.isprintable():
+            faults.add(place, f"{shown(label)}: a label needs printable characters")
+        yield label, table
+
+
+def read_cells(value: object, *, folder: Path, faults: Faults) -> tuple[Cell, ...]:
+    """Return the cells of a file; those with faults are noted and left out."""
+    cells = []
+    for label, given in labelled(value, "cells", faults):
+        place = f"cells.{label}"
+        if isinstance(given, dict) and "measured" in given:
+            faults.add(
+                f"{place}.measured",
+                "not possible in this version; hold the cell against [[measured]] curves",
+            )
+            given = {key: item for key, item in given.items() if key != "measured"}
+        table = check(CellTable, given, place, faults)
+        if table is None:
+            continue
+        parameter_set = table.parameter_set
+        if _is_file(parameter_set):
+            path = folder / parameter_set
+            try:
+                read_text(path)
+            except ValueError as error:
+                faults.add(f"{place}.parameter_set", f"{shown(parameter_set)}: {error}")
+            parameter_set = str(path.absolute())
+        cells.append(Cell(label, parameter_set, dict(table.overrides)))
+    return tuple(cells)
+
+
+def _is_file(parameter_set: str) -> bool:
+    return parameter_set.lower().endswith(".json") or bool(set(parameter_set) & set("/\\"))
+
+
+def read_models(value: object, *, faults: Faults) -> tuple[Model, ...]:
+    """Return the models of a file; those with faults are noted and left out."""
+    models = []
+    for label, given in labelled(value, "models", faults):
+        table = check(ModelTable, given, f"models.{label}", faults)
+        if table:
+            options = dict(table.options)
+            models.append(Model(label, table.type or label, options, dict(table.mesh)))
+    return tuple(models)

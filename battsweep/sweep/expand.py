@@ -1,0 +1,185 @@
+"""From a sweep to its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from battsweep.sweep.checks import all_placeholders, check_axes, check_exclude
+from battsweep.sweep.expressions import evaluate, names, parse
+from battsweep.sweep.faults import Faults, suggestion
+from battsweep.sweep.fits import fit_tasks
+from battsweep.sweep.identity import digest, parameter_digester, settings_digest, task_id
+from battsweep.sweep.matching import matching
+from battsweep.sweep.placeholders import INITIAL_SOC, fill, placeholders
+from battsweep.sweep.points import count_points, noticed_axes, points
+from battsweep.sweep.procedures import Procedures
+from battsweep.sweep.spec import Scalar, Sweep
+from battsweep.sweep.summaries import AGAINST_MEASURED, parse_summary
+from battsweep.sweep.task import Resolved, Task
+
+__all__ = ["count_points", "expand", "fill", "placeholders"]
+
+
+def expand(sweep: Sweep, resolved: Resolved) -> list[Task]:
+    """Return a sweep's tasks: cells, models, protocols, points, in the file's order.
+
+    Names that a protocol does not notice are left out of its tasks. Two tasks
+    may have one id, if their labels differ and their content does not.
+
+    Raises
+    ------
+    SpecError
+        With all faults: names that are neither parameters nor placeholders,
+        steps that PyBaMM does not understand, too many tasks, or none.
+    """
+    faults = Faults(str(sweep.path))
+    procedures = Procedures(resolved.canonical_step, faults)
+    if sweep.fit is not None:
+        return fit_tasks(sweep, sweep.fit, resolved, procedures, faults)
+    check_axes(sweep.axes, sweep.protocols, faults)
+    _check_names(sweep, resolved, faults)
+    _check_count(sweep, faults)
+    faults.raise_if_any()
+    tasks = _simulations(sweep, resolved, procedures, faults)
+    faults.raise_if_any()
+    if not tasks:
+        faults.add("exclude", "leaves no task; loosen a condition")
+    _check_noticed(sweep, tasks, faults)
+    faults.raise_if_any()
+    return tasks
+
+
+def parameter_names(sweep: Sweep) -> tuple[str, ...]:
+    """Return the varied names that are PyBaMM parameters, in the file's order."""
+    elsewhere = {*all_placeholders(sweep.protocols), INITIAL_SOC}
+    varied = (name for axis in sweep.axes for name in axis.names)
+    return tuple(name for name in varied if name not in elsewhere)
+
+
+def _check_names(sweep: Sweep, resolved: Resolved, faults: Faults) -> None:
+    known_placeholders = all_placeholders(sweep.protocols)
+    parameters = set(parameter_names(sweep))
+    for number, axis in enumerate(sweep.axes):
+        for name in axis.names:
+            missing = [
+                cell.name
+                for cell in sweep.cells
+                if name not in resolved.cells[cell.name].content
+            ]
+            if name in parameters and missing:
+                known = {*known_placeholders}.union(
+                    *(resolved.cells[label].content for label in missing)
+                )
+                faults.add(
+                    f"axes.{number}.{name}",
+                    f"{name!r}: no {{placeholder}} of a protocol, and no parameter of cell "
+                    f"{', '.join(map(repr, missing))}{suggestion(name, known)}",
+                )
+    labels = {
+        "cell": [cell.name for cell in sweep.cells],
+        "model": [model.name for model in sweep.models],
+        "protocol": [protocol.name for protocol in sweep.protocols],
+    }
+    varied = [name for axis in sweep.axes for name in axis.names]
+    check_exclude(enumerate(sweep.exclude), labels, varied, faults)
+
+
+def _check_count(sweep: Sweep, faults: Faults) -> None:
+    count, limit = count_points(sweep), sweep.run.max_tasks
+    if count > limit:
+        faults.add(
+            "run.max_tasks",
+            f"would be {count} tasks; max_tasks is {limit}; "
+            "raise run.max_tasks or thin the axes",
+        )
+
+
+def _check_noticed(sweep: Sweep, tasks: Sequence[Task], faults: Faults) -> None:
+    """Note axes whose every task was excluded."""
+    used: set[str] = set()
+    for keys in {tuple(task.varied) for task in tasks}:
+        used.update(keys)
+    for number, axis in enumerate(sweep.axes):
+        for name in axis.names:
+            if name not in used and tasks:
+                faults.add(
+                    f"axes.{number}.{name}",
+                    f"{name!r}: varied for nothing, as every task that would notice it is "
+                    "excluded; delete it or loosen a condition",
+                )
+
+
+def _simulations(
+    sweep: Sweep, resolved: Resolved, procedures: Procedures, faults: Faults
+) -> list[Task]:
+    excluded = _Exclusion(sweep.exclude, faults)
+    elsewhere = all_placeholders(sweep.protocols)
+    settings = settings_digest(sweep.output, sweep.run)
+    curves = sweep.measured if _needs_measured(sweep) else ()
+    axes = {
+        protocol.name: noticed_axes(protocol, sweep.axes, elsewhere)
+        for protocol in sweep.protocols
+    }
+    swept = parameter_names(sweep)
+    tasks: list[Task] = []
+    for cell in sweep.cells:
+        parameters_digest = parameter_digester(resolved.cells[cell.name].content, swept)
+        for model in sweep.models:
+            model_digest = digest(resolved.models[model.name])
+            for protocol in sweep.protocols:
+                labels = {"cell": cell.name, "model": model.name, "protocol": protocol.name}
+                for varied in points(axes[protocol.name]):
+                    if excluded({**varied, **labels}):
+                        continue
+                    procedure = procedures.get(protocol, varied)
+                    if procedure is None:
+                        continue
+                    parameters = {name: float(varied[name]) for name in swept}
+                    curve = curves and matching(curves, cell.name, protocol.name, varied)
+                    tasks.append(
+                        Task(
+                            id=task_id(
+                                kind="simulation",
+                                parameters=parameters_digest(tuple(parameters.values())),
+                                model=model_digest,
+                                protocol=procedure.digest,
+                                settings=settings,
+                                measured=curve.sha256 if curve else None,
+                            ),
+                            number=len(tasks),
+                            kind="simulation",
+                            varied=varied,
+                            parameters=parameters,
+                            procedure=procedure.protocol,
+                            **labels,
+                        )
+                    )
+    return tasks
+
+
+def _needs_measured(sweep: Sweep) -> bool:
+    kinds = {parse_summary(text).kind for text in sweep.output.summary}
+    return bool(kinds & set(AGAINST_MEASURED))
+
+
+class _Exclusion:
+    """The conditions of a sweep; calling it says whether any holds for some values."""
+
+    def __init__(self, conditions: Sequence[str], faults: Faults) -> None:
+        self._faults = faults
+        self._conditions = [
+            (f"exclude.{number}.when", tree, names(tree))
+            for number, tree in enumerate(map(parse, conditions))
+        ]
+
+    def __call__(self, values: Mapping[str, Scalar]) -> bool:
+        for place, condition, needed in self._conditions:
+            if not needed <= values.keys():  # a task without the name is not meant
+                continue
+            try:
+                if evaluate(condition, values):
+                    return True
+            except ValueError as error:
+                if not self._faults.under(place):
+                    self._faults.add(place, str(error))
+        return False

@@ -1,0 +1,162 @@
+"""``[protocols.X]``: what is done to a cell, as steps, one current, or a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from battsweep.errors import SpecError
+from battsweep.sweep.cells import labelled
+from battsweep.sweep.curves import read_profile
+from battsweep.sweep.faults import Faults, shown
+from battsweep.sweep.placeholders import names_in
+from battsweep.sweep.schema import ProtocolTable, check
+from battsweep.sweep.spec import Profile, Protocol
+from battsweep.sweep.tables import read_text
+
+_KINDS = ("steps", "discharge", "charge", "profile")
+_PROFILE_KEYS = (
+    "quantity",
+    "unit",
+    "positive",
+    "scale",
+    "time_column",
+    "value_column",
+)
+_UNITS = {"current": {"A": 1.0, "mA": 1e-3}, "power": {"W": 1.0, "kW": 1e3}}
+
+
+def read_protocols(value: object, *, folder: Path, faults: Faults) -> tuple[Protocol, ...]:
+    """Return the protocols of a file; those with faults are noted and left out.
+
+    Profiles are looked for in ``folder``.
+    """
+    protocols = []
+    for label, given in labelled(value, "protocols", faults):
+        place = f"protocols.{label}"
+        if isinstance(given, dict):
+            given = _without_measured(given, place, faults)
+            _check_keys(given, place, faults)
+        table = check(ProtocolTable, given, place, faults)
+        if table is None:
+            _check_file(given, place, folder, faults)
+            continue
+        _check_braces(table, place, faults)
+        if not faults.under(place):
+            protocol = _protocol(label, table, place, folder, faults)
+            if protocol:
+                protocols.append(protocol)
+    return tuple(protocols)
+
+
+def _without_measured(
+    given: Mapping[str, object], place: str, faults: Faults
+) -> Mapping[str, object]:
+    if "measured" in given:
+        faults.add(
+            f"{place}.measured",
+            "replaying measured cycles is not possible in this version; "
+            "write the current against time to a CSV file and name it as profile",
+        )
+    return {key: item for key, item in given.items() if key != "measured"}
+
+
+def _check_keys(given: Mapping[str, object], place: str, faults: Faults) -> None:
+    """Note which keys are missing or do not go together."""
+    kinds = [kind for kind in _KINDS if kind in given]
+    if len(kinds) != 1 and not faults.under(place):
+        told = f"has {' and '.join(kinds)}" if kinds else "says nothing that is done"
+        faults.add(place, f"{told}; give exactly one of {', '.join(_KINDS)}")
+    if len(kinds) != 1:
+        return
+    (kind,) = kinds
+    allowed = {"steps": ("cycles",), "profile": _PROFILE_KEYS}.get(kind, ("duration",))
+    for key in ("cycles", "duration", *_PROFILE_KEYS):
+        if key in given and key not in allowed:
+            faults.add(f"{place}.{key}", f"has no meaning beside {kind!r}; delete it")
+    if kind == "profile" and "positive" not in given:
+        faults.add(
+            f"{place}.positive",
+            "missing; write 'charge' or 'discharge', whichever a positive value means: "
+            "testers mostly count charge as positive, drive cycles for models discharge",
+        )
+
+
+def _check_file(given: object, place: str, folder: Path, faults: Faults) -> None:
+    """Note a profile that is not there, where other faults keep it from being read."""
+    source = given.get("profile") if isinstance(given, dict) else None
+    if isinstance(source, str):
+        try:
+            read_text(folder / source)
+        except ValueError as error:
+            faults.add(f"{place}.profile", f"{shown(source)}: {error}")
+
+
+def _check_braces(table: ProtocolTable, place: str, faults: Faults) -> None:
+    texts = {
+        f"{place}.steps.{number}": step for number, step in enumerate(table.steps or ())
+    }
+    texts |= {
+        f"{place}.discharge": table.discharge or "",
+        f"{place}.charge": table.charge or "",
+    }
+    for where, text in texts.items():
+        try:
+            names_in(text)
+        except ValueError as error:
+            faults.add(where, str(error))
+
+
+def _protocol(
+    label: str, table: ProtocolTable, place: str, folder: Path, faults: Faults
+) -> Protocol | None:
+    soc = table.initial_soc
+    if table.steps is not None:
+        steps = tuple(table.steps)
+        return Protocol(label, "steps", steps=steps, cycles=table.cycles, initial_soc=soc)
+    if table.profile is not None:
+        profile = _profile(table, place, folder, faults)
+        if profile is None:
+            return None
+        return Protocol(label, "profile", profile=profile, initial_soc=soc)
+    return Protocol(
+        label,
+        "constant",
+        current=table.discharge or table.charge or "",
+        direction="discharge" if table.discharge is not None else "charge",
+        duration_s=table.duration,
+        initial_soc=soc,
+    )
+
+
+def _profile(
+    table: ProtocolTable, place: str, folder: Path, faults: Faults
+) -> Profile | None:
+    units = _UNITS[table.quantity]
+    unit: str = table.unit or ("A" if table.quantity == "current" else "W")
+    if unit not in units:
+        faults.add(
+            f"{place}.unit",
+            f"{unit!r}: not a unit of {table.quantity}; write {' or '.join(units)}",
+        )
+    if table.scale == 0:
+        faults.add(f"{place}.scale", "0: would leave nothing of the profile")
+    if table.time_column == table.value_column:
+        faults.add(
+            f"{place}.value_column", f"{table.value_column!r}: is the time column too"
+        )
+    if faults.under(place):
+        return None
+    source = table.profile or ""
+    sign = 1.0 if table.positive == "charge" else -1.0
+    try:
+        times, values = read_profile(
+            folder / source,
+            time=table.time_column,
+            value=table.value_column,
+            factor=sign * table.scale * units[unit],
+        )
+    except SpecError as error:
+        faults.extend(error.faults)
+        return None
+    return Profile(table.quantity, times, values, source)

@@ -1,0 +1,47 @@
+"""``[output]`` and ``[run]``: what is kept of a task, and how it is computed."""
+
+from __future__ import annotations
+
+from battsweep.sweep.faults import Faults
+from battsweep.sweep.schema import OutputTable, RunTable, SolverTable, check
+from battsweep.sweep.spec import Output, Run
+from battsweep.sweep.summaries import AGAINST_MEASURED
+
+_EVERY_S = 10.0
+
+
+def read_output(value: object, *, has_measured: bool, faults: Faults) -> Output:
+    """Return what a file says is kept; the default after noting faults."""
+    if isinstance(value, dict) and "every" in value and "points" in value:
+        faults.add("output", "has every and points; give at most one of them")
+    table = check(OutputTable, value, "output", faults)
+    if table is None:
+        return Output(every_s=_EVERY_S)
+    names = [summary.name for summary in table.summary]
+    for number, summary in enumerate(table.summary):
+        place = f"output.summary.{number}"
+        if summary.name in names[:number]:
+            faults.add(place, f"{summary.name!r}: stands there twice; delete one")
+        if summary.kind in AGAINST_MEASURED and not has_measured:
+            faults.add(place, f"{summary.kind!r}: needs measured curves; add [[measured]]")
+    every_s = table.every if isinstance(table.every, float) else None
+    solver_times = table.every == "solver"
+    if table.points is None and not solver_times and every_s is None:
+        every_s = _EVERY_S
+    return Output(tuple(table.series), every_s, table.points, solver_times, tuple(names))
+
+
+def read_run(value: object, *, faults: Faults) -> Run:
+    """Return how a file says tasks are computed; the default after noting faults."""
+    table = check(RunTable, value, "run", faults)
+    given = value.get("solver", {}) if isinstance(value, dict) else {}
+    solver = check(SolverTable, given, "run.solver", faults)
+    if table is None or solver is None:
+        return Run()
+    return Run(
+        time_limit_s=table.time_limit,
+        format=table.format,
+        rtol=solver.rtol,
+        atol=solver.atol,
+        max_tasks=table.max_tasks,
+    )

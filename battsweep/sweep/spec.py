@@ -1,0 +1,168 @@
+"""What a sweep file says, checked and frozen: the values every later part reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Scalar = float | str
+"""A value an axis can take: a number, or a word for a placeholder in a step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell: a parameter set and what is overridden in it.
+
+    ``parameter_set`` is the name of a PyBaMM set, or the absolute path of a
+    BPX file or of a JSON file of parameter values.
+    """
+
+    name: str
+    parameter_set: str
+    overrides: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A PyBaMM lithium-ion model: its class, options and mesh points a domain."""
+
+    name: str
+    type: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    mesh: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Current or power against time, from a file.
+
+    ``values`` are in A or W, positive on charge; ``times_s`` starts at 0 and
+    increases. Both have the same length.
+    """
+
+    quantity: Literal["current", "power"]
+    times_s: tuple[float, ...]
+    values: tuple[float, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """What is done to a cell; text may hold ``{placeholders}`` until a task fills them.
+
+    kind "steps": ``steps`` (PyBaMM's experiment language), done ``cycles`` times.
+    kind "constant": ``current`` such as "{rate}C" or "2 A", in ``direction``,
+    until the model's own voltage cut-off or ``duration_s``.
+    kind "profile": ``profile``.
+    ``initial_soc`` is None where the parameter set's own initial state is kept.
+    """
+
+    name: str
+    kind: Literal["steps", "constant", "profile"]
+    steps: tuple[str, ...] = ()
+    cycles: int = 1
+    current: str = ""
+    direction: Literal["charge", "discharge"] = "discharge"
+    duration_s: float | None = None
+    profile: Profile | None = None
+    initial_soc: Scalar | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One varied quantity, or several that move together: a row of values a point."""
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[Scalar, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What is kept of a task.
+
+    Exactly one of ``every_s``, ``points`` and ``solver_times`` is set.
+    ``points`` are spread evenly over each step.
+    """
+
+    series: tuple[str, ...] = ("Voltage [V]", "Current [A]")
+    every_s: float | None = None
+    points: int | None = None
+    solver_times: bool = False
+    summary: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How tasks are computed. ``rtol`` and ``atol`` are part of a task's identity."""
+
+    time_limit_s: float = 600.0
+    format: Literal["parquet", "hdf5"] = "parquet"
+    rtol: float = 1e-4
+    atol: float = 1e-6
+    max_tasks: int = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A measured discharge or charge that simulated voltages are held against.
+
+    It belongs to the tasks of ``cell`` and ``protocol`` whose varied values
+    include ``at``. Arrays as in `Profile`; ``current_a`` is positive on charge.
+    """
+
+    name: str
+    cell: str
+    protocol: str
+    at: Mapping[str, Scalar]
+    times_s: tuple[float, ...]
+    voltage_v: tuple[float, ...]
+    current_a: tuple[float, ...]
+    source: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """A parameter that a fit is free to choose between two bounds."""
+
+    name: str
+    low: float
+    high: float
+    scale: Literal["linear", "log"] = "linear"
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A fit of some parameters to measured curves, by differential evolution.
+
+    ``data`` and ``hold_out`` are names of `Measured` curves. The objective is
+    the root of the mean squared voltage error over the time of all ``data``.
+    """
+
+    free: tuple[Free, ...]
+    data: tuple[str, ...]
+    hold_out: tuple[str, ...] = ()
+    population: int = 10
+    generations: int = 20
+    tolerance: float = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A whole sweep file. ``text`` is the file as given, ``path`` where it was."""
+
+    name: str
+    path: Path
+    text: str
+    seed: int
+    cells: tuple[Cell, ...]
+    models: tuple[Model, ...]
+    protocols: tuple[Protocol, ...]
+    axes: tuple[Axis, ...] = ()
+    exclude: tuple[str, ...] = ()
+    output: Output = field(default_factory=Output)
+    run: Run = field(default_factory=Run)
+    measured: tuple[Measured, ...] = ()
+    fit: Fit | None = None

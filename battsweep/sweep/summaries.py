@@ -1,0 +1,88 @@
+"""Summaries: one number a task (and a cycle), asked for in a few words.
+
+::
+
+    capacity, charge capacity     A.h     charge put through on discharge, on charge
+    energy, charge energy         W.h     the same for energy
+    duration                      s
+    rmse                          mV      simulated against measured voltage
+    overlap                       1       part of the measured time that was simulated
+    time to 4.2 V                 s       until the voltage first crosses 4.2 V
+    max Cell temperature [C]              start, end, min, max, mean or change of a variable
+    Discharge capacity [A.h]              a variable alone is its value at the end
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from battsweep.sweep.faults import shown, suggestion
+from battsweep.sweep.quantities import number_in, number_text
+
+WORDS = {
+    "capacity": "A.h",
+    "charge capacity": "A.h",
+    "energy": "W.h",
+    "charge energy": "W.h",
+    "duration": "s",
+    "rmse": "mV",
+    "overlap": "1",
+}
+REDUCTIONS = ("start", "end", "min", "max", "mean", "change")
+AGAINST_MEASURED = ("rmse", "overlap")
+
+_TIME_TO = re.compile(r"time to (\S+) ?V(?: \[s\])?")
+_UNIT = re.compile(r" \[[^\]]*\]$")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A summary: the name of its column, and how it is worked out.
+
+    ``kind`` is a key of `WORDS`, "time to" (with ``threshold`` in V), or one
+    of `REDUCTIONS` (with ``variable``, a PyBaMM variable).
+    """
+
+    name: str
+    kind: str
+    variable: str | None = None
+    threshold: float | None = None
+
+
+def parse_summary(text: str) -> Summary:
+    """Return the summary that a text asks for.
+
+    Whether PyBaMM has the variable is not known here.
+
+    Raises
+    ------
+    ValueError
+        If the words are not known; the message suggests others.
+    """
+    words = " ".join(text.split())
+    bare = _UNIT.sub("", words)
+    if bare in WORDS and words in (bare, f"{bare} [{WORDS[bare]}]"):
+        return Summary(f"{bare} [{WORDS[bare]}]", bare)
+    if words.startswith("time to "):
+        return _time_to(words)
+    first, _, rest = words.partition(" ")
+    if first in REDUCTIONS:
+        if not rest:
+            raise ValueError(f"{shown(text)}: which variable? Write '{first} Voltage [V]'")
+        return Summary(words, first, rest)
+    if words[:1].isupper() or words[:1].isdigit():
+        return Summary(words, "end", words)
+    known = [f"{word} [{unit}]" for word, unit in WORDS.items()]
+    hint = suggestion(bare, WORDS) if bare not in WORDS else suggestion(words, known)
+    also = f"{', '.join(REDUCTIONS)} before a PyBaMM variable; or 'time to 4.2 V'"
+    raise ValueError(f"{shown(text)}: not a known summary{hint} (also: {also})")
+
+
+def _time_to(words: str) -> Summary:
+    found = _TIME_TO.fullmatch(words)
+    threshold = number_in(found[1]) if found else None
+    if threshold is None or threshold <= 0:
+        raise ValueError(f"{shown(words)}: not a voltage; write it as 'time to 4.2 V'")
+    name = f"time to {number_text(threshold)} V [s]"
+    return Summary(name, "time to", threshold=threshold)

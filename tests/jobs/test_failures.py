@@ -1,0 +1,73 @@
+"""Every failed task gets a class from the closed list, and what is true of it is kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from battsweep.jobs.plan import make_plan
+from battsweep.jobs.warm import Builds, Ready, answers
+from battsweep.store.receipts import FAILURE_CLASSES
+
+HEAD = 'name = "t"\n[cells.A]\nparameter_set = "Chen2020"\n[models.SPM]\n'
+TAIL = "[output]\nevery = 60\nsummary = ['capacity']\n"
+
+
+def outcome(sweep):
+    """Return the only task's result."""
+    [(group, item)] = make_plan(sweep).placed
+    *_, result = answers(group, (item,), Builds())
+    assert not isinstance(result, Ready)
+    assert result.failure is None or result.failure.failure_class in FAILURE_CLASSES
+    return result
+
+
+def test_a_step_that_ends_at_the_wrong_event_is_infeasible_and_keeps_its_rows(make_sweep):
+    steps = ["Discharge at C/2 until 3 V", "Discharge at 4C for 1 hour"]
+    result = outcome(make_sweep(f"{HEAD}[protocols.p]\nsteps = {steps}\n{TAIL}"))
+    assert result.failure.failure_class == "infeasible"
+    assert "cycle 1, step 2 (Discharge at 4C for 1 hour)" in result.failure.message
+    assert len(result.columns["voltage_volt"]) > 10
+    assert result.summary == {}
+
+
+def test_whole_cycles_before_a_failure_keep_their_summaries(make_sweep):
+    # Each cycle takes out more than it puts back, until a step cannot end.
+    steps = ["Discharge at 1C for 20 minutes", "Charge at 1C for 5 minutes"]
+    result = outcome(make_sweep(f"{HEAD}[protocols.p]\nsteps = {steps}\ncycles = 6\n{TAIL}"))
+    assert result.failure.failure_class == "infeasible"
+    assert [c["cycle_count"] for c in result.cycles] == [1, 2, 3]
+    assert result.cycles[0]["capacity [A.h]"] == pytest.approx(5 / 3, rel=1e-3)
+
+
+def test_a_cut_off_above_the_starting_voltage_is_infeasible(make_sweep):
+    text = f"{HEAD}[protocols.p]\ndischarge = '1C'\n[[axes]]\n'Lower voltage cut-off [V]' = [4.5]\n"
+    result = outcome(make_sweep(text + TAIL))
+    assert result.failure.failure_class == "infeasible"
+    assert "Minimum voltage" in result.failure.message
+    assert "SolverError" in result.traceback
+
+
+def test_a_profile_that_ends_at_the_cut_off_is_infeasible_and_keeps_its_rows(make_sweep, tmp_path):
+    (tmp_path / "long.csv").write_text("0,5\n20000,5\n")
+    result = outcome(
+        make_sweep(
+            f"{HEAD}[protocols.p]\nprofile = 'long.csv'\npositive = 'discharge'\n{TAIL}"
+        )
+    )
+    assert result.failure.failure_class == "infeasible"
+    assert "of 20000 s" in result.failure.message
+    assert result.columns["current_ampere"][0] == pytest.approx(-5)
+
+
+def test_a_constant_current_that_reaches_no_limit_is_infeasible(make_sweep):
+    text = f"{HEAD}[protocols.p]\ndischarge = '1C'\n[[axes]]\n'Electrode height [m]' = [2.0]\n"
+    result = outcome(make_sweep(text + TAIL))
+    assert result.failure.failure_class == "infeasible"
+    assert "no voltage limit was reached" in result.failure.message
+
+
+def test_an_input_without_effect_is_said_in_the_log(make_sweep):
+    text = f"{HEAD}[protocols.p]\ndischarge = '1C'\n[[axes]]\n'Contact resistance [Ohm]' = [0.1]\n"
+    result = outcome(make_sweep(text + TAIL))
+    assert result.failure is None
+    assert "'Contact resistance [Ohm]' is in no equation of this model" in result.log
