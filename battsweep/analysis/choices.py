@@ -26,7 +26,7 @@ def choose_colour(
     """
     names = [name for name in varying(tasks, varied) if name not in taken]
     if names:
-        return min(names, key=lambda name: int(tasks[name].nunique()))
+        return min(names, key=lambda name: _distinct(tasks, name))
     labels = [name for name in ("model", "cell", "protocol") if name not in taken]
     few = [name for name in varying(tasks, labels) if tasks[name].nunique() <= _HANDY]
     return few[0] if few else None
@@ -39,7 +39,7 @@ def choose_x(
     names = [name for name in varying(tasks, varied) if name not in taken]
     numbers = [name for name in names if pd.api.types.is_numeric_dtype(tasks[name])]
     if numbers or names:
-        return max(numbers or names, key=lambda name: int(tasks[name].nunique()))
+        return max(numbers or names, key=lambda name: _distinct(tasks, name))
     labels = [name for name in ("model", "cell", "protocol") if name not in taken]
     found = varying(tasks, labels)
     return found[0] if found else None
@@ -49,3 +49,7 @@ def choose_summary(tasks: pd.DataFrame, summaries: Sequence[str]) -> str | None:
     """Return the summary to show: the error against measured curves, else the first."""
     known = [name for name in summaries if name in tasks and tasks[name].notna().any()]
     return RMSE if RMSE in known else known[0] if known else None
+
+
+def _distinct(tasks: pd.DataFrame, name: str) -> int:
+    return int(tasks[name].nunique())

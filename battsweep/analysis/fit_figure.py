@@ -24,11 +24,11 @@ _DOTS = 60
 def fit_figure(
     fits: Sequence[FittedTask],
     series: Mapping[str, pa.Table],
-    measured: Mapping[str, MeasuredCurve],
+    measured: Mapping[tuple[str, str], MeasuredCurve],
 ) -> Figure:
     """Return voltages above and errors below, a column a fit, at most `MOST_FITS`.
 
-    ``series`` has each fit's rows by task; ``measured`` the curves by name.
+    ``series`` has each fit's rows by task; ``measured`` the curves by cell and name.
     """
     shown = list(fits)[:MOST_FITS]
     figure = Figure(figsize=(2.8 + 4.4 * len(shown), 6.2), layout="constrained", dpi=140)
@@ -48,7 +48,7 @@ def fit_figure(
                 below,
                 series[fit.task_id],
                 position,
-                measured[curve.name],
+                measured[fit.cell, curve.name],
                 colour=colours[curve.name],
                 seconds=seconds,
             )

@@ -52,7 +52,7 @@ def unit_text(unit: str) -> str:
 
 
 def headline(what: str, tasks: pd.DataFrame, *, drawn: int | None = None) -> str:
-    """Return a title: what is shown, of how many tasks, and how many failed or wait."""
+    """Return a title: what is shown, of how many tasks, and how many are not done."""
     total = len(tasks)
     words = [f"{total} task{'' if total == 1 else 's'}"]
     if drawn is not None and drawn < total:
@@ -60,7 +60,7 @@ def headline(what: str, tasks: pd.DataFrame, *, drawn: int | None = None) -> str
     if "status" in tasks:
         words += [
             f"{count} {word}"
-            for word in ("failed", "waiting")
+            for word in ("failed", "lost", "waiting")
             if (count := int((tasks["status"] == word).sum()))
         ]
     return f"{what} · {', '.join(words)}"

@@ -31,10 +31,8 @@ def summary_figure(
 ) -> Figure:
     """Return a summary ``y`` against ``x``: lines where they are single-valued, else dots.
 
-    Models share a panel, told apart by colour, unless ``colour`` is another quantity.
+    Each cell, model and protocol has a panel, but for the one that gives the colour.
     """
-    if colour is None and tasks["model"].nunique() > 1 and x != "model":
-        colour = "model"
     together = [name for name in LABELS if name in (colour, x)]
     known = tasks[tasks[y].notna() & tasks[x].notna()]
     colours = colours_for(known[colour], colour) if colour is not None else None

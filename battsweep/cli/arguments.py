@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Collection
+from difflib import get_close_matches
 from pathlib import Path
 
 from battsweep.errors import Fault, SpecError
-from battsweep.sweep.faults import suggestion
 
 Command = Callable[[argparse.Namespace], int]
 """A command's function: takes the parsed arguments, returns the exit status."""
 
+_MOST_NAMES = 20
 FORMATS = ("text", "csv", "json", "markdown", "parquet")
 
 
@@ -51,7 +52,9 @@ def add_where(parser: argparse.ArgumentParser) -> None:
         help="only tasks for which this holds, e.g. \"model == 'SPMe' and rate > 1\"; "
         "names with spaces in backticks",
     )
-    parser.add_argument("--sweep", metavar="SWEEP", help="only tasks of this sweep")
+    parser.add_argument(
+        "--sweep", metavar="SWEEP", help="only tasks of this sweep, by id or name"
+    )
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -85,5 +88,11 @@ def known_name(option: str, name: str, known: Collection[str]) -> str:
     """
     if name in known:
         return name
-    hint = suggestion(name, known) or f"; there are {', '.join(sorted(known)[:12])}, …"
-    raise wrong(option, f"{name!r} is not known here{hint}")
+    by_word = {word.casefold(): one for one in known for word in one.split()}
+    words = get_close_matches(name.casefold(), by_word, n=2)
+    meant = dict.fromkeys([*get_close_matches(name, known, n=2), *map(by_word.get, words)])
+    if meant:
+        hint = f"did you mean {' or '.join(map(repr, meant))}?"
+    else:
+        hint = f"there are {', '.join(map(repr, sorted(known)[:_MOST_NAMES]))}"
+    raise wrong(option, f"{name!r} is not known here; {hint}")

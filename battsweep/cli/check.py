@@ -1,4 +1,4 @@
-"""``battsweep check``: is every file of a store there and whole?"""
+"""``battsweep check``: whether every file of a store is there and whole."""
 
 from __future__ import annotations
 
@@ -55,6 +55,6 @@ def check(arguments: argparse.Namespace) -> int:
         how = "every byte verified" if arguments.deep else "--deep also verifies every byte"
         print(f"{arguments.store}: all is well ({how})")
     for one in [] if arguments.json else findings:
-        print(f"{one.path}: {one.problem}")
+        print(f"{one.path}: {one.kind}: {one.message}")
         print(f"    mend: {one.mend}")
     return 1 if findings else 0

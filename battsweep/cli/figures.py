@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
     from battsweep.store.store import Store
 
-KINDS = ("voltage", "summary", "heatmap", "cycles", "fit")
+_NO_SUMMARY = 'these tasks have no summary; the sweep file needs summary = ["capacity"]'
+_HANDY = 6
 _LABELS = ["model", "cell", "protocol"]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Choices:
     """What the user asked for and, in ``said``, what was chosen where nothing was."""
 
@@ -39,18 +40,11 @@ class Choices:
     def need(
         self, option: str, given: str | None, known: list[str], chosen: str | None
     ) -> str:
-        """Return as `pick` does.
-
-        Raises
-        ------
-        SpecError
-            If nothing was given and nothing can be chosen.
-        """
+        """Return as `pick` does; a `SpecError` if nothing is given or can be chosen."""
         name = self.pick(option, given, known, chosen)
         if name is None:
-            raise wrong(
-                option, "nothing among these tasks to plot here; see battsweep table tasks"
-            )
+            found = f"nothing to choose by itself; there are {', '.join(map(repr, known))}"
+            raise wrong(option, found if known else _NO_SUMMARY)
         return name
 
 
@@ -70,16 +64,13 @@ def voltage(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:
         raise wrong("", f"none of the {len(tasks)} tasks is done; see battsweep status")
     chosen = choose_curves(drawable, colour=colour)
     y = given.y or VOLTAGE.name
-    wanted = list(dict.fromkeys([TIME.name, CURRENT.name, y]))
-    if given.x not in (None, "time", CAPACITY, TIME.name):
-        wanted.append(given.x)
     table = store.series([str(task_id) for task_id in chosen["task_id"]])
     columns = [name for name in table.column_names if name != "task_id"]
-    for option, name in (("--y", y), ("--x", given.x)):
-        if name is not None and name not in ("time", CAPACITY):
-            known_name(
-                option, name, columns if option == "--y" else [*columns, "time", CAPACITY]
-            )
+    known_name("--y", y, columns)
+    if given.x is not None:
+        known_name("--x", given.x, [*columns, "time", CAPACITY])
+    if given.x == CAPACITY and CURRENT.name not in columns:
+        raise wrong("--x", f"{CAPACITY} needs the series 'Current [A]', which was not kept")
     series = by_task(table)
     x = {None: None, "time": TIME.name}.get(given.x, given.x)
     if x is None:
@@ -101,11 +92,10 @@ def summary(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:
     y = choices.need("--y", given.y, summaries, choose_summary(tasks, summaries))
     known = [*varied, *_LABELS, *summaries]
     x = choices.need("--x", given.x, known, choose_x(tasks, varied))
-    automatic = None
-    if tasks["model"].nunique() == 1 or x == "model":
-        automatic = choose_colour(tasks, varied, taken=(x,))
-    elif given.colour is None:
-        choices.said.append("--colour model")
+    automatic = choose_colour(tasks, varied, taken=(x,))
+    many = automatic is not None and tasks[automatic].nunique() > _HANDY
+    if many and x != "model" and tasks["model"].nunique() > 1:
+        automatic = "model"
     colour = choices.pick("--colour", given.colour, known, automatic)
     return summary_figure(tasks, x=x, y=y, colour=colour)
 
@@ -134,7 +124,7 @@ def cycles(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:
     from battsweep.analysis.cycles import cycles_figure
 
     given = choices.arguments
-    rows = store.cycles(where=given.where, sweep=given.sweep)
+    rows = store.cycles(where=given.where)
     rows = rows[rows["task_id"].isin(tasks["task_id"])].drop_duplicates(
         ["task_id", "cycle_count"]
     )
@@ -143,7 +133,7 @@ def cycles(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:
             "", f"none of the {len(tasks)} tasks has cycles; protocols need cycles = N"
         )
     varied = load_varied(store, tasks)
-    known = [name for name in load_summaries(rows, varied) if name != "cycle_count"]
+    known = load_summaries(rows, varied)
     y = choices.need("--y", given.y, known, choose_summary(rows, known))
     colours = [*varied, *_LABELS]
     colour = choices.pick("--colour", given.colour, colours, choose_colour(tasks, varied))
@@ -158,7 +148,7 @@ def fit(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:
     del choices
     fits = load_fits(store, tasks)
     series = by_task(store.series([one.task_id for one in fits[:MOST_FITS]]))
-    measured = {curve.name: curve for curve in load_measured(store)}
+    measured = {(curve.cell, curve.name): curve for curve in load_measured(store)}
     return fit_figure(fits, series, measured)
 
 

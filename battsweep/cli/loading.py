@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from battsweep.analysis.series import MeasuredCurve
     from battsweep.store.store import Store
 
-_VARIED = "SELECT DISTINCT j.key AS name FROM all_tasks t, json_each(t.varied) j"
 _FITS = """
 SELECT DISTINCT task_id, cell, model, fit FROM all_tasks
 WHERE kind = 'fit' AND status = 'done' AND fit <> '{}'
@@ -22,18 +21,24 @@ WHERE kind = 'fit' AND status = 'done' AND fit <> '{}'
 
 
 def load_varied(store: Store, tasks: pd.DataFrame) -> list[str]:
-    """Return the names of the varied quantities of tasks, in the order of their columns."""
-    names = set(store.query(_VARIED)["name"])
-    return [name for name in tasks.columns if name in names]
+    """Return the names of the varied quantities of tasks, in the sweeps' order."""
+    plans = [json.loads(plan) for plan in store.query("SELECT plan FROM sweep")["plan"]]
+    names = dict.fromkeys(name for plan in plans for axis in plan["axes"] for name in axis)
+    return [name for name in names if name in tasks and tasks[name].notna().any()]
 
 
 def load_summaries(tasks: pd.DataFrame, varied: list[str]) -> list[str]:
     """Return the names of the summaries of tasks: all columns after the varied ones."""
     from battsweep.store.where import TASK_COLUMNS
 
-    return [
-        name for name in tasks.columns if name not in TASK_COLUMNS and name not in varied
-    ]
+    others = {*TASK_COLUMNS, *varied, "cycle_count"}
+    return [name for name in tasks.columns if name not in others]
+
+
+def load_simulations(store: Store, tasks: pd.DataFrame) -> pd.DataFrame:
+    """Return the tasks that are no fits."""
+    fits = store.query("SELECT task_id FROM task WHERE kind = 'fit'")["task_id"]
+    return tasks[~tasks["task_id"].isin(fits)]
 
 
 def load_fits(store: Store, tasks: pd.DataFrame) -> list[FittedTask]:
@@ -68,14 +73,13 @@ def load_measured(store: Store) -> list[MeasuredCurve]:
 
     curves = []
     for row in store.measured().to_dict("records"):
-        at = row["at"]
         curves.append(
             MeasuredCurve(
                 name=str(row["name"]),
                 cell=str(row["cell"]),
                 protocol=str(row["protocol"]),
-                at=json.loads(at) if isinstance(at, str) else dict(at),
-                table=store.measured_series(str(row["name"])),
+                at=json.loads(row["at"]),
+                table=store.measured_series(str(row["file"])),
             )
         )
     return curves

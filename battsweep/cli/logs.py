@@ -46,17 +46,17 @@ def add_logs(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def logs(arguments: argparse.Namespace) -> int:
     """Print logs."""
-    store = open_for(arguments)
-    if arguments.task is None:
-        print(driver_logs(arguments.store, whole=arguments.all), end="")
-    else:
-        receipts = [receipt for receipt, _ in store.attempts(arguments.task)]
-        print(attempt_logs(receipts, arguments.task), end="")
+    with open_for(arguments) as store:
+        if arguments.task is None:
+            print(driver_logs(arguments.store, whole=arguments.all), end="")
+        else:
+            receipts = [receipt for receipt, _ in store.attempts(arguments.task)]
+            print(attempt_logs(receipts, arguments.task), end="")
     return 0
 
 
 def driver_logs(store: Path, *, whole: bool) -> str:
-    """Return the end of the newest driver's log, or all logs whole, workers too, the newest last.
+    """Return the end of the newest driver's log, or all logs whole, the newest last.
 
     Raises
     ------

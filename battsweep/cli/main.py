@@ -102,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain([str(error)])
         return SOME_FAILED
     except Exception as error:
-        return _confess(error)
+        return confess(error)
 
 
 def _complain(lines: Sequence[str]) -> int:
@@ -113,8 +113,8 @@ def _complain(lines: Sequence[str]) -> int:
     return INPUT_WRONG
 
 
-def _confess(error: Exception) -> int:
-    """Say in one line that battsweep is wrong, and where the traceback is."""
+def confess(error: Exception) -> int:
+    """Say in one line that battsweep is wrong and where the traceback is; return 1."""
     if os.environ.get("BATTSWEEP_TRACEBACK") == "1":
         traceback.print_exception(error)
         where = "above"

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from battsweep.cli import figures
 from battsweep.cli.arguments import add_command, add_store, add_where, known_name, wrong
+from battsweep.cli.loading import load_simulations
 from battsweep.cli.output import write_file
 from battsweep.cli.selection import open_for, selected_tasks
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from battsweep.store.store import Store
 
 _ENDINGS = (".png", ".svg", ".pdf")
 _LABELS = ("cell", "model", "protocol")
@@ -77,12 +80,13 @@ def plot(arguments: argparse.Namespace) -> int:
             "--output",
             f"{output}: cannot write {output.suffix!r}; use {', '.join(_ENDINGS)}",
         )
-    store = open_for(arguments)
-    tasks = _narrowed(selected_tasks(store, arguments.where, arguments.sweep), arguments)
     choices = figures.Choices(arguments)
+    with open_for(arguments) as store:
+        selected = selected_tasks(store, arguments.where, arguments.sweep)
+        tasks = _of_kind(store, _narrowed(selected, arguments), arguments.kind)
+        figure = _DRAW[arguments.kind](store, tasks, choices)
     from battsweep.analysis.style import encode
 
-    figure = _DRAW[arguments.kind](store, tasks, choices)
     write_file(output, encode(figure, output.suffix.lower().removeprefix(".")))
     print(f"{output}: {figure.get_suptitle()}")
     if choices.said:
@@ -105,3 +109,13 @@ def _narrowed(tasks: pd.DataFrame, arguments: argparse.Namespace) -> pd.DataFram
         asked = ", ".join(f"{name} {value!r}" for name, value in wanted.items() if value)
         raise wrong("", f"no task has {asked} together; see battsweep table STORE tasks")
     return tasks.drop_duplicates("task_id").reset_index(drop=True)
+
+
+def _of_kind(store: Store, tasks: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Return the simulations among the tasks; for "fit", all tasks."""
+    if kind == "fit":
+        return tasks
+    simulations = load_simulations(store, tasks)
+    if not len(simulations):
+        raise wrong(kind, f"all {len(tasks)} tasks are fits; use: battsweep plot STORE fit")
+    return simulations.reset_index(drop=True)

@@ -45,10 +45,10 @@ def query(arguments: argparse.Namespace) -> int:
             "query",
             "give either SQL or --where (with --sweep, if wanted), not both or neither",
         )
-    store = open_for(arguments)
-    if arguments.sql is None:
-        frame = selected_tasks(store, arguments.where, arguments.sweep)
-    else:
-        frame = store.query(sys.stdin.read() if arguments.sql == "-" else arguments.sql)
-    write_table(frame, arguments)
+    with open_for(arguments) as store:
+        if arguments.sql is None:
+            frame = selected_tasks(store, arguments.where, arguments.sweep)
+        else:
+            frame = store.query(sys.stdin.read() if arguments.sql == "-" else arguments.sql)
+        write_table(frame, arguments)
     return 0

@@ -14,16 +14,6 @@ if TYPE_CHECKING:
 
     from battsweep.store.store import Store
 
-LABELS = (
-    "task_id",
-    "number",
-    "sweep",
-    "cell",
-    "model",
-    "protocol",
-    "status",
-    "failure_class",
-)
 _MOST_NAMES = 20
 
 
@@ -44,21 +34,35 @@ def open_for(arguments: argparse.Namespace) -> Store:
     return open_store(arguments.store)
 
 
-def check_sweep(store: Store, sweep: str | None) -> None:
-    """Raise a `SpecError` if the store has no sweep of this name."""
-    if sweep is not None:
-        known_name("--sweep", sweep, [str(name) for name in store.sweeps()["sweep"]])
+def sweep_asked(store: Store, given: str | None) -> str | None:
+    """Return the id of the sweep asked for, by its id or by its name; None for all.
+
+    Raises
+    ------
+    SpecError
+        If there is none, or several have that name.
+    """
+    if given is None:
+        return None
+    sweeps = store.sweeps()
+    ids = [str(one) for one in sweeps["sweep"]]
+    named = [str(one) for one in sweeps[sweeps["name"] == given]["sweep"]]
+    if given in ids or not named:
+        return known_name("--sweep", given, ids)
+    if len(named) > 1:
+        raise wrong("--sweep", f"{given!r} is the name of several: {', '.join(named)}")
+    return named[0]
 
 
 def selected_tasks(store: Store, where: str | None, sweep: str | None) -> pd.DataFrame:
-    """Return the tasks that are selected, at least one.
+    """Return the tasks that are selected, at least one; ``sweep`` as in `sweep_asked`.
 
     Raises
     ------
     SpecError
         If none is; says how many there are, and by what to select.
     """
-    check_sweep(store, sweep)
+    sweep = sweep_asked(store, sweep)
     found = store.tasks(where=where, sweep=sweep)
     if len(found):
         return found

@@ -14,6 +14,8 @@ from battsweep.cli.selection import open_for
 
 if TYPE_CHECKING:
     from battsweep.store.receipts import Receipt
+    from battsweep.store.records import TaskRecord
+    from battsweep.store.store import Store
 
 _TRACEBACK_LINES = 12
 _EXAMPLES = """\
@@ -46,37 +48,54 @@ def add_show(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def show(arguments: argparse.Namespace) -> int:
     """Print the task."""
-    store = open_for(arguments)
-    record = store.task(arguments.task)
-    if arguments.script:
-        from battsweep.jobs.script import reproduce
+    with open_for(arguments) as store:
+        record = store.task(arguments.task)
+        if arguments.script:
+            from battsweep.jobs.script import reproduce
 
-        print(reproduce(record), end="")
-        return 0
-    attempts = store.attempts(str(record["task_id"]))
+            print(reproduce(_for_script(store, record)), end="")
+            return 0
+        attempts = store.attempts(record.task_id)
     if arguments.json:
         listed = [
             asdict(receipt) | {"provenance": dict(where)} for receipt, where in attempts
         ]
-        print_json({**record, "attempts": listed})
+        print_json({**asdict(record), "attempts": listed})
     else:
         print("\n".join(describe(record, attempts)))
     return 0
 
 
+def _for_script(store: Store, record: TaskRecord) -> dict[str, object]:
+    """Return the task with what its script needs besides: solver, times, the set's file."""
+    from battsweep.store.layout import parameters_path
+    from battsweep.store.sweeps import read_sweep
+
+    plan = read_sweep(store.path, record.sweep).plan
+    run, output = plan["run"], plan["output"]
+    return {
+        **asdict(record),
+        "solver": {"rtol": run["rtol"], "atol": run["atol"]},
+        "every_s": output["every_s"],
+        "parameter_file": str(
+            parameters_path(store.path.resolve(), record.parameter_set_sha256)
+        ),
+    }
+
+
 def describe(
-    record: Mapping[str, Any], attempts: Sequence[tuple[Receipt, Mapping[str, object]]]
+    record: TaskRecord, attempts: Sequence[tuple[Receipt, Mapping[str, object]]]
 ) -> list[str]:
     """Return the lines that tell a task to a person."""
     lines = [
-        f"Task {record['task_id']}",
-        f"  number {record['number']} of sweep {record['sweep']}: {record['status']}",
+        f"Task {record.task_id}",
+        f"  number {record.number} of sweep {record.sweep}: {record.status}",
         "",
         *_pairs("What", _labels(record)),
-        *_pairs("Varied", record["varied"]),
+        *_pairs("Varied", record.varied),
         *_pairs(
-            f"Differs from {record['parameter_set']}",
-            {**record.get("overrides", {}), **record["parameters"]},
+            f"Differs from {record.parameter_set}",
+            {**record.overrides, **record.parameters},
         ),
     ]
     for receipt, provenance in attempts:
@@ -91,9 +110,9 @@ def describe(
     return lines[:-1]
 
 
-def _labels(record: Mapping[str, Any]) -> dict[str, object]:
-    model = record["model_content"]
-    procedure = record["procedure"]
+def _labels(record: TaskRecord) -> dict[str, object]:
+    model = record.model_content
+    procedure = record.procedure
     kind = procedure["kind"]
     steps = {
         "steps": "; ".join(procedure.get("steps", ())),
@@ -101,9 +120,9 @@ def _labels(record: Mapping[str, Any]) -> dict[str, object]:
         "profile": f"{_mapping(procedure.get('profile')).get('quantity')} profile",
     }
     return {
-        "cell": f"{record['cell']} (parameter set {record['parameter_set']})",
-        "model": f"{record['model']} ({model.get('type')})",
-        "protocol": f"{record['protocol']}: {steps.get(kind, kind)}",
+        "cell": f"{record.cell} (parameter set {record.parameter_set})",
+        "model": f"{record.model} ({model.get('type')})",
+        "protocol": f"{record.protocol}: {steps.get(kind, kind)}",
     }
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from battsweep.cli.arguments import add_command, add_store
@@ -14,14 +16,29 @@ from battsweep.cli.progress import duration
 from battsweep.cli.selection import open_for
 
 if TYPE_CHECKING:
-    from battsweep.store.store import Status, Store, SweepStatus
+    from battsweep.store.lock import Driver
+    from battsweep.store.status import Status, SweepStatus
+    from battsweep.store.store import Store
 
 _WATCH_S = 2.0
+_WINDOW = timedelta(minutes=10)
+_RECENT = """
+SELECT st.sweep, a.finished_utc FROM attempt a JOIN sweep_task st USING (task_id)
+WHERE a.wins ORDER BY a.finished_utc DESC LIMIT 20000
+"""
 _EXAMPLES = """\
   battsweep status STORE
-  battsweep status STORE --watch             again every two seconds until all is done
+  battsweep status STORE --watch             again every two seconds until nothing runs
   battsweep status STORE --json              for a script
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Who drives the store, and how many tasks a second each sweep finishes."""
+
+    driver: Driver | None
+    rates: Mapping[str, float]
 
 
 def add_status(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -31,16 +48,122 @@ def add_status(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "status",
         status,
         help="how far each sweep is, failures, rate and time left",
-        description="Tell how far each sweep of a store is, what failed, and what to do next.",
+        description="Tell how far each sweep of a store is, and what to do next.",
         examples=_EXAMPLES,
     )
     add_store(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON document")
-    form.add_argument("--watch", action="store_true", help="repeat until all is done")
+    form.add_argument("--watch", action="store_true", help="repeat until nothing runs")
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Print where the sweeps stand, once or until all is done."""
-    store = open_for(arguments)
-    return 0
+    """Print where the sweeps stand, once or until no driver is at work."""
+    with open_for(arguments) as store:
+        while True:
+            found, pace = store.status(), _pace(store, datetime.now(UTC))
+            if arguments.json:
+                print_json(as_json(found, pace))
+                return 0
+            if arguments.watch and sys.stdout.isatty():
+                print("\x1b[H\x1b[J", end="")
+            print("\n".join(describe(str(store.path), found, pace)), flush=True)
+            if not arguments.watch or pace.driver is None:
+                return 0
+            time.sleep(_WATCH_S)
+
+
+def describe(store: str, found: Status, pace: Pace) -> list[str]:
+    """Return the lines that tell a person where the sweeps stand."""
+    sweeps = len(found.sweeps)
+    lines = [
+        f"{store}: {_count(sweeps, 'sweep')}, {_count(found.shards, 'shard')}, "
+        f"{size(found.bytes)}"
+    ]
+    for one in found.sweeps:
+        lines += ["", *_sweep(one, pace.rates.get(one.sweep, 0.0))]
+    lines += ["", _driver(pace.driver), _advice(store, found, pace.driver)]
+    return lines
+
+
+def as_json(found: Status, pace: Pace) -> dict[str, object]:
+    """Return the same for a script."""
+    return {
+        **asdict(found),
+        "driver": asdict(pace.driver) if pace.driver else None,
+        "tasks_per_second": dict(pace.rates),
+    }
+
+
+def _sweep(one: SweepStatus, rate: float) -> list[str]:
+    lines = [one.sweep]
+    width = len(str(one.tasks))
+    for name in ("done", "failed", "lost", "waiting"):
+        count = one.counts.get(name, 0)
+        if not count and name in ("failed", "lost"):
+            continue
+        share = 100 * count / max(1, one.tasks)
+        line = f"  {name:<8}{count:>{width}} of {one.tasks}  {share:5.1f} %"
+        if name == "failed":
+            line += (
+                f"   {', '.join(f'{n} {why}' for why, n in sorted(one.failures.items()))}"
+            )
+        if name == "lost":
+            line += "   the machine failed; tried again by the next run"
+        lines.append(line)
+    left = one.counts.get("waiting", 0) + one.counts.get("lost", 0)
+    if rate and left:
+        lines.append(f"  {rate:.3g} tasks/s, about {duration(left / rate)} left")
+    if one.last_finished_utc:
+        took = duration(one.wall_s)
+        lines.append(f"  last finished {_when(one.last_finished_utc)}; {took} of computing")
+    return lines
+
+
+def _driver(driver: Driver | None) -> str:
+    if driver is None:
+        return "No driver is at work."
+    since = _when(driver.since_utc)
+    return f"Driven by process {driver.pid} on {driver.host} since {since}."
+
+
+def _advice(store: str, found: Status, driver: Driver | None) -> str:
+    """Return the next command that makes sense."""
+    counts = [one.counts for one in found.sweeps]
+    if driver is not None:
+        return f"Next: battsweep status {store} --watch"
+    if not counts or any(one.get("waiting", 0) or one.get("lost", 0) for one in counts):
+        return f"Next: battsweep run SWEEP --store {store}   computes what is unfinished"
+    if any(one.get("failed", 0) for one in counts):
+        return f"Next: battsweep table {store} failures   says why tasks failed"
+    return f"Next: battsweep plot {store} voltage   or: battsweep table {store} tasks"
+
+
+def _pace(store: Store, now: datetime) -> Pace:
+    """Return the pace of the last minutes, counted only while a driver is at work."""
+    from battsweep.store.lock import current_driver
+
+    driver = current_driver(store.path)
+    if driver is None:
+        return Pace(None, {})
+    start = max(now - _WINDOW, datetime.fromisoformat(driver.since_utc))
+    seconds = max(1.0, (now - start).total_seconds())
+    rows = store.query(_RECENT)
+    recent = rows[rows["finished_utc"] >= start.isoformat(timespec="seconds")]
+    counts = recent["sweep"].value_counts()
+    return Pace(
+        driver, {str(sweep): int(count) / seconds for sweep, count in counts.items()}
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _when(utc: str) -> str:
+    """Return a time in UTC as people read it."""
+    try:
+        moment = datetime.fromisoformat(utc).astimezone(UTC)
+    except ValueError:
+        return utc
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -6,9 +6,9 @@ import argparse
 from typing import TYPE_CHECKING
 
 from battsweep.cli.arguments import add_command, add_output, add_store, add_where, wrong
-from battsweep.cli.loading import load_fits, load_summaries, load_varied
+from battsweep.cli.loading import load_fits, load_simulations, load_summaries, load_varied
 from battsweep.cli.output import write_table
-from battsweep.cli.selection import check_sweep, open_for, selected_tasks
+from battsweep.cli.selection import open_for, selected_tasks, sweep_asked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,12 +53,12 @@ def add_table(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def table(arguments: argparse.Namespace) -> int:
     """Write the table."""
-    name, where, sweep = arguments.name, arguments.where, arguments.sweep
+    name, where = arguments.name, arguments.where
     if where is not None and name in _WITHOUT_WHERE:
         raise wrong("--where", f"selects tasks; the table {name!r} has none")
-    store = open_for(arguments)
-    check_sweep(store, sweep)
-    write_table(_frame(store, name, where, sweep), arguments)
+    with open_for(arguments) as store:
+        sweep = sweep_asked(store, arguments.sweep)
+        write_table(_frame(store, name, where, sweep), arguments)
     return 0
 
 
@@ -86,7 +86,7 @@ def _rmse(store: Store, tasks: pd.DataFrame) -> pd.DataFrame:
     from battsweep.analysis.fits import rmse_table
     from battsweep.analysis.overview import RMSE, rmse_overview
 
-    simulations = tasks[tasks["kind"] == "simulation"] if "kind" in tasks else tasks
+    simulations = load_simulations(store, tasks)
     if not len(simulations):
         return rmse_table(load_fits(store, tasks))
     if len(simulations) < len(tasks):
@@ -99,7 +99,7 @@ def _rmse(store: Store, tasks: pd.DataFrame) -> pd.DataFrame:
     if RMSE not in load_summaries(tasks, varied):
         raise wrong(
             "rmse",
-            'no task was held against a measured curve; '
+            "no task was held against a measured curve; "
             'the sweep file needs [[measured]] and summary = ["rmse"]',
         )
     return rmse_overview(tasks, varied=varied)

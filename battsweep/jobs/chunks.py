@@ -37,7 +37,7 @@ class Queue:
         self._waiting: OrderedDict[str, tuple[Group | None, deque[Item | FitItem]]] = (
             OrderedDict()
         )
-        self._alone: deque[Chunk] = deque()
+        self._again: deque[Chunk] = deque()
         self._cost_s: dict[tuple[str, str], float] = {}
         for group, item in placed:
             key = f"fit-{item.task.id}" if group is None else group.key
@@ -45,12 +45,12 @@ class Queue:
 
     def __len__(self) -> int:
         waiting = sum(len(items) for _, items in self._waiting.values())
-        return waiting + sum(len(chunk.items) for chunk in self._alone)
+        return waiting + sum(len(chunk.items) for chunk in self._again)
 
     def next(self) -> Chunk | None:
         """Return the next chunk, or None where nothing waits."""
         if not self._waiting:
-            return self._alone.popleft() if self._alone else None
+            return self._again.popleft() if self._again else None
         key, (group, items) = next(iter(self._waiting.items()))
         share = math.ceil(len(items) / (2 * self._workers))
         by_time = max(1, int(TARGET_S / self._cost_s.get(_kind(group), FIRST_GUESS_S)))
@@ -68,9 +68,13 @@ class Queue:
         self._cost_s[kind] = (self._cost_s.get(kind, cost) + cost) / 2
 
     def again(self, chunk: Chunk) -> None:
-        """Put the tasks of a lost chunk back, each alone, to be tried last."""
-        for item in chunk.items:
-            self._alone.append(Chunk(chunk.group, (item,), chunk.attempt + 1))
+        """Put a lost chunk back, to be tried last: once whole, then each task alone.
+
+        A worker is seldom lost through a task, since tasks are solved in
+        another process; so the first loss makes no task a suspect.
+        """
+        whole = (chunk.items,) if chunk.attempt == 1 else tuple((item,) for item in chunk.items)
+        self._again.extend(Chunk(chunk.group, items, chunk.attempt + 1) for items in whole)
 
 
 def _kind(group: Group | None) -> tuple[str, str]:

@@ -211,7 +211,7 @@ class Driver:
         self._log.write(f"chunk of {len(chunk.items)}: {type(error).__name__}: {error}")
         if isinstance(error, StoreError):
             raise error
-        if len(chunk.items) > 1 or chunk.attempt < MAX_ATTEMPTS:
+        if chunk.attempt < MAX_ATTEMPTS:
             queue.again(chunk)
             return
         self._give_up(chunk, f"{type(error).__name__}: {error}")

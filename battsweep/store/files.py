@@ -6,7 +6,7 @@ import errno
 import os
 import uuid
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from battsweep.errors import StoreError
@@ -21,6 +21,7 @@ _WAYS_OUT = {
     errno.EPERM: "check who owns the folder and whether you may write in it",
     errno.EROFS: "the file system is read-only here; use a store elsewhere",
     errno.ENAMETOOLONG: "use shorter names, or a store with a shorter path",
+    errno.EEXIST: "a file is where a folder should be; move it away",
     errno.ENOTDIR: "a file is where a folder should be; move it away",
 }
 
@@ -46,11 +47,11 @@ def whole_file(path: Path) -> Generator[Path]:
             os.fsync(file.fileno())
         part.replace(path)
         _sync_folder(path.parent)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise refusal(path, error) from error
-    except BaseException:
-        part.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            part.unlink()
+        if isinstance(error, OSError):
+            raise refusal(path, error) from error
         raise
 
 

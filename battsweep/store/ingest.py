@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from battsweep.store.json_text import to_json
+from battsweep.store.json_text import plain_to_json, to_json
 from battsweep.store.receipts import Receipt
 from battsweep.store.shards import ShardHeader
 from battsweep.store.sweeps import SweepRecord
@@ -125,7 +125,7 @@ def insert_shard(
                 file.path,
                 receipt.attempt,
                 int(cycle["cycle_count"] or 0),
-                to_json(
+                plain_to_json(
                     {key: value for key, value in cycle.items() if key != "cycle_count"}
                 ),
             )
@@ -176,9 +176,9 @@ def _attempt_row(path: str, receipt: Receipt) -> tuple[object, ...]:
         int(receipt.partial),
         receipt.row_start,
         receipt.row_count,
-        to_json(receipt.summary),
-        to_json(receipt.statistics),
-        to_json(receipt.fit),
+        plain_to_json(receipt.summary),
+        plain_to_json(receipt.statistics),
+        plain_to_json(receipt.fit),
         receipt.started_utc,
         _finished_utc(receipt),
         float(receipt.wall_s),

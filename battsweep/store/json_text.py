@@ -39,6 +39,11 @@ def plain(value: object) -> Any:
     return str(value)
 
 
+def plain_to_json(value: object) -> str:
+    """Return as JSON text, in less time, a value that came from JSON and so is plain."""
+    return _ENCODER.encode(value)
+
+
 def to_json(value: object) -> str:
     """Return ``value`` as compact JSON text, after `plain`; keys stay in their order."""
     return _ENCODER.encode(plain(value))

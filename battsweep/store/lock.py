@@ -104,8 +104,7 @@ def _create(path: Path, driver: Driver) -> bool:
             json.dump(asdict(driver), file)
             file.flush()
             os.fsync(file.fileno())
-        # A link is as exclusive as O_EXCL, and nobody sees the lock half written.
-        os.link(part, path)
+        _link(part, path)
     except FileExistsError:
         return False
     except OSError as error:
@@ -113,6 +112,18 @@ def _create(path: Path, driver: Driver) -> bool:
     finally:
         part.unlink(missing_ok=True)
     return True
+
+
+def _link(part: Path, path: Path) -> None:
+    """Make ``part`` appear as ``path``, or raise FileExistsError where there is one."""
+    try:
+        # As exclusive as O_EXCL, and nobody sees the lock half written.
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # no hard links on this file system
+        with path.open("xb") as file:
+            file.write(part.read_bytes())
 
 
 def _put_aside(path: Path, stale: Driver) -> None:

@@ -113,6 +113,8 @@ def query_frame(connection: sqlite3.Connection, sql: str) -> pd.DataFrame:
     StoreError
         If SQLite refuses it, or it would do more than read.
     """
+    # SQLite makes these at their first use, which the authorizer would not allow.
+    connection.execute("SELECT 1 FROM json_each('[]'), json_tree('[]')").fetchall()
     connection.set_authorizer(_authorize)
     try:
         cursor = connection.execute(sql)

@@ -168,10 +168,11 @@ CREATE VIEW default_parameter_curves AS
     AND t.parameters = '{}' AND sc.overrides = '{}';
 
 CREATE VIEW failures AS
-  SELECT task_id, number, sweep, cell, model, protocol, varied, failure_class, message,
-         traceback, attempt, partial, shard, log
-  FROM all_tasks
-  WHERE status = 'failed';
+  SELECT st.task_id, st.number, st.sweep, st.cell, st.model, st.protocol, st.varied,
+         a.failure_class, a.message, a.traceback, a.attempt, a.partial, a.shard, a.log
+  FROM attempt a
+  JOIN sweep_task st ON st.task_id = a.task_id
+  WHERE a.wins = 1 AND a.outcome = 'failed';
 """
 
 _STRICT = sqlite3.sqlite_version_info >= (3, 37)

@@ -106,11 +106,9 @@ def _value(expr: Expr) -> Sql:
         case Name(name) if name in TASK_COLUMNS:
             return Sql(f"t.{name}")
         case Name(name):
-            one = "(SELECT value FROM json_each({}) WHERE key = ?)"
-            return Sql(
-                f"coalesce({one.format('t.varied')}, {one.format('t.summary')})",
-                (name, name),
-            )
+            look_up = "(SELECT value FROM json_each({}) WHERE key = ?)"
+            places = ", ".join(look_up.format(place) for place in ("t.varied", "t.summary"))
+            return Sql(f"coalesce({places})", (name, name))
         case Arithmetic(sign, left, right):
             one, other = _number(left), _number(right)
             return Sql(f"({one.text} {sign} {other.text})", one.values + other.values)

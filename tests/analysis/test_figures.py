@@ -176,7 +176,10 @@ def test_the_title_counts_failed_tasks():
 
 def test_a_summary_over_a_few_rates_is_a_line_a_model():
     figure = summary_figure(
-        tasks_of(["SPM", "DFN"], [0.5, 1, 2], [3e-14]), x="rate", y="rmse [mV]"
+        tasks_of(["SPM", "DFN"], [0.5, 1, 2], [3e-14]),
+        x="rate",
+        y="rmse [mV]",
+        colour="model",
     )
     assert [line.get_label() for line in figure.axes[0].get_lines()] == ["SPM", "DFN"]
     assert figure.axes[0].get_ylabel() == "RMSE / mV"

@@ -82,7 +82,7 @@ def test_a_number_that_is_missing_is_unknown_and_not_an_error():
 def test_the_figure_shows_voltages_above_and_errors_in_mv_below():
     parts = [simulated(k, f, 0.04 if f == 0 else 0.005) for k in (0, 1) for f in (0, 1)]
     curves = {
-        name: MeasuredCurve(
+        ("A", name): MeasuredCurve(
             name,
             "A",
             "d",

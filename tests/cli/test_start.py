@@ -82,7 +82,9 @@ def test_an_unknown_command_is_wrong_input(battsweep):
     ],
     ids=lambda arguments: arguments[0],
 )
-def test_a_store_that_is_not_there_is_named_with_what_makes_one(battsweep, tmp_path, arguments):
+def test_a_store_that_is_not_there_is_named_with_what_makes_one(
+    battsweep, tmp_path, arguments
+):
     command, *rest = arguments
     done = battsweep(command, tmp_path / "none", *rest)
     assert done.returncode == 2

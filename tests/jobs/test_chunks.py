@@ -57,9 +57,13 @@ def test_a_chunk_never_holds_much_more_work_than_the_target(cost):
     assert len(queue.next().items) * cost <= max(cost, 1.01 * TARGET_S)
 
 
-def test_tasks_of_a_lost_chunk_come_back_one_by_one_as_a_further_attempt():
+def test_a_lost_chunk_comes_back_once_whole_and_then_task_by_task():
     queue = Queue(placed([4]), workers=1)
-    chunk = queue.next()
-    queue.again(chunk)
-    chunks = [c for c in iter(queue.next, None) if c.attempt == 2]
-    assert [len(c.items) for c in chunks] == [1] * len(chunk.items)
+    first = queue.next()
+    queue.again(first)
+    [second] = [c for c in iter(queue.next, None) if c.attempt == 2]
+    assert second.items == first.items
+    queue.again(second)
+    alone = list(iter(queue.next, None))
+    assert [c.items for c in alone] == [(item,) for item in first.items]
+    assert {c.attempt for c in alone} == {3}
