@@ -29,7 +29,7 @@ Next, try:
   battsweep table {STORE} tasks --where "model == 'DFN' and rate == 1"
   battsweep show {STORE} 5 --script
   battsweep plot {STORE} summary --sweep quickstart --x rate --y "capacity [A.h]"
-  battsweep query {STORE} "SELECT model, count(*) FROM all_tasks GROUP BY model"
+  battsweep query {STORE} --where "rate == 2"
   battsweep run {HERE / "us06.toml"}      a drive cycle at three temperatures
   battsweep run {HERE / "ageing.toml"}    50 CCCV cycles with SEI growth
 (the command is .venv/bin/battsweep where the environment is not activated)

@@ -66,9 +66,7 @@ def colours_for(values: pd.Series[Any], name: str) -> Colours:
 
 def shades() -> Colormap:
     """Return viridis without its palest end, which is hard to see on white."""
-    return ListedColormap(
-        colormaps["viridis"](np.linspace(0, 0.93, 256)), name="viridis-dark"
-    )
+    return ListedColormap(colormaps["viridis"](np.linspace(0, 0.93, 256)), name="viridis-dark")
 
 
 def norm_for(values: Array) -> Normalize:

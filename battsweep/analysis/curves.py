@@ -34,8 +34,7 @@ def choose_curves(tasks: pd.DataFrame, *, colour: str | None) -> pd.DataFrame:
     """Return the tasks to draw: at most `MOST_CURVES` a panel, evenly over the colour."""
     together = [name for name in LABELS if name == colour]
     chosen = [
-        evenly(panel.tasks, MOST_CURVES, over=colour)
-        for panel in panels(tasks, together=together)
+        evenly(panel.tasks, MOST_CURVES, over=colour) for panel in panels(tasks, together=together)
     ]
     return pd.concat(chosen)
 
@@ -56,9 +55,7 @@ def curve_figure(
     """
     together = [name for name in LABELS if name == colour]
     colours = colours_for(tasks[colour], colour) if colour is not None else None
-    unit, seconds = time_unit(
-        max((_longest(table) for table in series.values()), default=0.0)
-    )
+    unit, seconds = time_unit(max((_longest(table) for table in series.values()), default=0.0))
     drawn = tasks[tasks["task_id"].isin(list(series))]
     shown = panels(drawn, together=together)
     figure, axes = grid(len(shown))
@@ -82,9 +79,7 @@ def curve_figure(
     return figure
 
 
-def belonging(
-    measured: Sequence[MeasuredCurve], tasks: pd.DataFrame
-) -> list[MeasuredCurve]:
+def belonging(measured: Sequence[MeasuredCurve], tasks: pd.DataFrame) -> list[MeasuredCurve]:
     """Return the measured curves that belong to at least one of the tasks."""
     return [curve for curve in measured if bool(_matches(curve, tasks).any())]
 
@@ -112,9 +107,7 @@ def _draw(
         table = series[task_id]
         along, up = thinned(_along(table, x, seconds), values(table, y))
         segments.append(np.column_stack([along, up]))
-        shades.append(
-            colours.of(value) if colours is not None else _single(len(panel.tasks))
-        )
+        shades.append(colours.of(value) if colours is not None else _single(len(panel.tasks)))
     count = len(segments)
     lines = LineCollection(
         segments,
@@ -138,9 +131,7 @@ def _dots(axes: Axes, x: Array, y: Array) -> None:
     )
     places = np.linspace(0, length[-1], _DOTS)
     chosen = np.unique(np.clip(np.searchsorted(length, places), 0, len(x) - 1))
-    axes.plot(
-        x[chosen], y[chosen], ".", color="black", markersize=4, label="measured", zorder=3
-    )
+    axes.plot(x[chosen], y[chosen], ".", color="black", markersize=4, label="measured", zorder=3)
 
 
 def _span(values_: Array) -> float:
@@ -167,8 +158,6 @@ def _longest(table: pa.Table) -> float:
 def _names(tasks: pd.DataFrame) -> str:
     """Return the labels that all tasks share, to say in a title what is shown."""
     shared = [
-        str(tasks[name].iloc[0])
-        for name in LABELS
-        if name in tasks and tasks[name].nunique() == 1
+        str(tasks[name].iloc[0]) for name in LABELS if name in tasks and tasks[name].nunique() == 1
     ]
     return ", ".join(shared) or "all selected"

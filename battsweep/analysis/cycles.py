@@ -30,9 +30,7 @@ def cycles_figure(
     together = [name for name in LABELS if name == colour]
     colours = colours_for(tasks[colour], colour) if colour is not None else None
     known = cycles[cycles[y].notna()]
-    rows = {
-        str(key): group.sort_values(CYCLE.name) for key, group in known.groupby("task_id")
-    }
+    rows = {str(key): group.sort_values(CYCLE.name) for key, group in known.groupby("task_id")}
     shown = panels(tasks[tasks["task_id"].isin(list(rows))], together=together)
     figure, axes = grid(len(shown))
     drawn = 0

@@ -37,9 +37,7 @@ def fit_figure(
     )
     names = list(dict.fromkeys(curve.name for fit in shown for curve in fit.curves))
     colours = {name: CATEGORIES[k % len(CATEGORIES)] for k, name in enumerate(names)}
-    unit, seconds = time_unit(
-        max((_longest(table) for table in series.values()), default=0.0)
-    )
+    unit, seconds = time_unit(max((_longest(table) for table in series.values()), default=0.0))
     for column, fit in enumerate(shown):
         above, below = axes[0, column], axes[1, column]
         for position, curve in enumerate(fit.curves):
@@ -67,9 +65,7 @@ def fit_figure(
         alignment="left",
     )
     more = f" · first {MOST_FITS} of {len(fits)} fits" if len(fits) > MOST_FITS else ""
-    figure.suptitle(
-        f"Measured and simulated voltage before and after the fit{more}", fontsize=11
-    )
+    figure.suptitle(f"Measured and simulated voltage before and after the fit{more}", fontsize=11)
     return figure
 
 
@@ -113,17 +109,13 @@ def _draw(
         below.plot(time[inside] / seconds, 1e3 * error, line, color=colour, linewidth=width)
     step = max(1, len(time) // _DOTS)
     dots = np.unique(np.append(np.arange(0, len(time), step), len(time) - 1))
-    above.plot(
-        time[dots] / seconds, voltage[dots], ".", color="black", markersize=3, zorder=3
-    )
+    above.plot(time[dots] / seconds, voltage[dots], ".", color="black", markersize=3, zorder=3)
 
 
 def _limit_errors(axes: Sequence[Axes]) -> None:
     """Keep a few steep errors at the ends from hiding all others."""
     errors: list[Array] = [
-        np.asarray(line.get_ydata(), dtype=float)
-        for one in axes
-        for line in one.get_lines()
+        np.asarray(line.get_ydata(), dtype=float) for one in axes for line in one.get_lines()
     ]
     every = np.abs(np.concatenate(errors)) if errors else np.array([])
     if len(every) and (limit := 1.5 * float(np.quantile(every, 0.98))) < every.max():

@@ -43,9 +43,7 @@ def heatmap_figure(tasks: pd.DataFrame, *, x: str, y: str, value: str) -> Figure
     for one, panel in zip(axes, shown, strict=True):
         one.set_title(panel.title, fontsize=10)
         if gridded:
-            table = panel.tasks.pivot_table(
-                index=y, columns=x, values=value, aggfunc="mean"
-            )
+            table = panel.tasks.pivot_table(index=y, columns=x, values=value, aggfunc="mean")
             table = table.reindex(index=_ordered(known[y]), columns=_ordered(known[x]))
             _cells(one, table, norm)
         else:
@@ -122,9 +120,7 @@ def _ticks(axes: Axes, values: list[object], *, horizontal: bool) -> None:
         axes.set_yticks(places, labels)
 
 
-def _dots(
-    axes: Axes, tasks: pd.DataFrame, x: str, y: str, value: str, norm: Normalize
-) -> None:
+def _dots(axes: Axes, tasks: pd.DataFrame, x: str, y: str, value: str, norm: Normalize) -> None:
     count = len(tasks)
     axes.scatter(
         tasks[x],

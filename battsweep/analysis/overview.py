@@ -14,9 +14,7 @@ RMSE = "rmse [mV]"
 _MOST_VALUES = 10
 
 
-def rmse_overview(
-    tasks: pd.DataFrame, *, varied: Sequence[str], value: str = RMSE
-) -> pd.DataFrame:
+def rmse_overview(tasks: pd.DataFrame, *, varied: Sequence[str], value: str = RMSE) -> pd.DataFrame:
     """Return the best, the median and the base RMSE, a row a model and condition.
 
     Conditions are the cell, the protocol and the placeholders such as a rate

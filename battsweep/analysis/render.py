@@ -71,9 +71,7 @@ def text_table(frame: pd.DataFrame, *, width: int = 120) -> str:
     if shown < len(columns):
         hidden = ", ".join(str(name) for name in frame.columns[shown:])
         lines.append("")
-        lines.append(
-            f"{len(columns) - shown} more columns (--format csv shows all): {hidden}"
-        )
+        lines.append(f"{len(columns) - shown} more columns (--format csv shows all): {hidden}")
     return "\n".join(lines) + "\n"
 
 
@@ -163,9 +161,7 @@ def _plain(value: Any) -> object:
 
 
 def _is_number(column: pd.Series[Any]) -> bool:
-    return bool(pd.api.types.is_numeric_dtype(column)) and not pd.api.types.is_bool_dtype(
-        column
-    )
+    return bool(pd.api.types.is_numeric_dtype(column)) and not pd.api.types.is_bool_dtype(column)
 
 
 def _escaped(cell: str) -> str:

@@ -42,9 +42,7 @@ def by_task(series: pa.Table) -> dict[str, pa.Table]:
     if not pa.types.is_dictionary(ids.type):
         ids = ids.dictionary_encode()
     codes = ids.indices.to_numpy(zero_copy_only=False)
-    starts = np.concatenate(
-        [[0], np.flatnonzero(np.diff(codes)) + 1, [len(codes)]]
-    ).tolist()
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1, [len(codes)]]).tolist()
     rest = series.drop_columns(["task_id"])
     return {
         ids.dictionary[int(codes[start])].as_py(): rest.slice(start, end - start)
@@ -72,11 +70,7 @@ def discharges_at_different_currents(series: Mapping[str, pa.Table]) -> bool:
             return False
         current = values(table, CURRENT.name)
         current = current[np.isfinite(current)]
-        if (
-            not len(current)
-            or current.max() >= 0
-            or np.ptp(current) > 1e-3 * -current.min()
-        ):
+        if not len(current) or current.max() >= 0 or np.ptp(current) > 1e-3 * -current.min():
             return False
         seen.add(round(float(current[0]), 3))
     return len(seen) > 1

@@ -74,9 +74,7 @@ def grid(
     rows = -(-panels // columns)
     size = (width * columns**0.85 + 1.2, height * rows**0.9 + 0.6)
     figure = Figure(figsize=size, layout="constrained", dpi=140)
-    every = figure.subplots(
-        rows, columns, sharex=share, sharey=share, squeeze=False
-    ).ravel()
+    every = figure.subplots(rows, columns, sharex=share, sharey=share, squeeze=False).ravel()
     for spare in every[panels:]:
         spare.remove()
     axes = list(every[:panels])
@@ -145,9 +143,7 @@ def add_key(
     """Add the colour bar, or a legend at the right, for the colours and for ``extra``."""
     handles = []
     if colours is not None and colours.bar is not None:
-        figure.colorbar(
-            colours.bar, ax=list(axes), label=axis_label(colours.name), aspect=30
-        )
+        figure.colorbar(colours.bar, ax=list(axes), label=axis_label(colours.name), aspect=30)
     elif colours is not None and len(colours.entries) > 1:
         for value, colour in colours.entries[:_LEGEND_LINES]:
             handles.append(Line2D([], [], color=colour, linewidth=2, label=_entry(value)))

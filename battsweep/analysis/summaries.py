@@ -26,9 +26,7 @@ _MOST_LINE_POINTS = 40
 _GOLDEN = 0.6180339887
 
 
-def summary_figure(
-    tasks: pd.DataFrame, *, x: str, y: str, colour: str | None = None
-) -> Figure:
+def summary_figure(tasks: pd.DataFrame, *, x: str, y: str, colour: str | None = None) -> Figure:
     """Return a summary ``y`` against ``x``: lines where they are single-valued, else dots.
 
     Each cell, model and protocol has a panel, but for the one that gives the colour.
@@ -42,9 +40,7 @@ def summary_figure(
     words = [] if numeric else [str(word) for word in known[x].unique()]
     for one, panel in zip(axes, shown, strict=True):
         places = (
-            panel.tasks[x].astype(float)
-            if numeric
-            else _spread(panel.tasks[x].astype(str), words)
+            panel.tasks[x].astype(float) if numeric else _spread(panel.tasks[x].astype(str), words)
         )
         _draw(one, panel.tasks, places, y=y, colours=colours)
         one.set_title(panel.title, fontsize=10)

@@ -39,9 +39,7 @@ def add_command(
 
 def add_store(parser: argparse.ArgumentParser) -> None:
     """Add the store, the first argument of most commands."""
-    parser.add_argument(
-        "store", metavar="STORE", type=Path, help="folder that battsweep run made"
-    )
+    parser.add_argument("store", metavar="STORE", type=Path, help="folder that battsweep run made")
 
 
 def add_where(parser: argparse.ArgumentParser) -> None:
@@ -52,9 +50,7 @@ def add_where(parser: argparse.ArgumentParser) -> None:
         help="only tasks for which this holds, e.g. \"model == 'SPMe' and rate > 1\"; "
         "names with spaces in backticks",
     )
-    parser.add_argument(
-        "--sweep", metavar="SWEEP", help="only tasks of this sweep, by id or name"
-    )
+    parser.add_argument("--sweep", metavar="SWEEP", help="only tasks of this sweep, by id or name")
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:

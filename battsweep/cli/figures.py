@@ -37,9 +37,7 @@ class Choices:
             self.said.append(f"{option} {_quoted(chosen)}")
         return chosen
 
-    def need(
-        self, option: str, given: str | None, known: list[str], chosen: str | None
-    ) -> str:
+    def need(self, option: str, given: str | None, known: list[str], chosen: str | None) -> str:
         """Return as `pick` does; a `SpecError` if nothing is given or can be chosen."""
         name = self.pick(option, given, known, chosen)
         if name is None:
@@ -108,9 +106,7 @@ def heatmap(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:
     varied = load_varied(store, tasks)
     summaries = load_summaries(tasks, varied)
     given = choices.arguments
-    value = choices.need(
-        "--colour", given.colour, summaries, choose_summary(tasks, summaries)
-    )
+    value = choices.need("--colour", given.colour, summaries, choose_summary(tasks, summaries))
     known = [*varied, *_LABELS]
     taken = [name for name in (given.x, given.y) if name is not None]
     x = choices.need("--x", given.x, known, choose_x(tasks, varied, taken=taken))
@@ -125,13 +121,9 @@ def cycles(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:
 
     given = choices.arguments
     rows = store.cycles(where=given.where)
-    rows = rows[rows["task_id"].isin(tasks["task_id"])].drop_duplicates(
-        ["task_id", "cycle_count"]
-    )
+    rows = rows[rows["task_id"].isin(tasks["task_id"])].drop_duplicates(["task_id", "cycle_count"])
     if not len(rows):
-        raise wrong(
-            "", f"none of the {len(tasks)} tasks has cycles; protocols need cycles = N"
-        )
+        raise wrong("", f"none of the {len(tasks)} tasks has cycles; protocols need cycles = N")
     varied = load_varied(store, tasks)
     known = load_summaries(rows, varied)
     y = choices.need("--y", given.y, known, choose_summary(rows, known))

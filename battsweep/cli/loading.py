@@ -57,13 +57,9 @@ def load_fits(store: Store, tasks: pd.DataFrame) -> list[FittedTask]:
         )
         for row in store.query(_FITS).itertuples()
     }
-    fits = [
-        found[task_id] for task_id in dict.fromkeys(tasks["task_id"]) if task_id in found
-    ]
+    fits = [found[task_id] for task_id in dict.fromkeys(tasks["task_id"]) if task_id in found]
     if not fits:
-        raise wrong(
-            "", f"none of the {len(tasks)} tasks is a finished fit; fits need [fit]"
-        )
+        raise wrong("", f"none of the {len(tasks)} tasks is a finished fit; fits need [fit]")
     return fits
 
 

@@ -92,8 +92,8 @@ def _how_lines(places: tuple[Place, ...]) -> list[str]:
     answers: dict[tuple[str, str, str], list[str]] = {}
     for place in places:
         for name, swept in place.swept.items():
-            at = answers.setdefault((name, swept.how, swept.reason), [])
-            at.append(f"{place.model}/{place.protocol}")
+            where = answers.setdefault((name, swept.how, swept.reason), [])
+            where.append(f"{place.model}/{place.protocol}")
     lines = []
     for (name, how, reason), where in answers.items():
         distinct = list(dict.fromkeys(where))

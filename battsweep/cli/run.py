@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from battsweep.cli.progress import ProgressDisplay, duration
+from battsweep.errors import LostError
 
 if TYPE_CHECKING:
     from battsweep.jobs.driver import Progress
@@ -40,7 +41,10 @@ def add_run(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--store", metavar="DIR", type=Path, help="where results go (default: NAME-store)"
     )
     parser.add_argument(
-        "--workers", metavar="N", type=_positive, help="worker processes (default: one a core)"
+        "--workers",
+        metavar="N",
+        type=_positive,
+        help="worker processes (default: one a core)",
     )
     parser.add_argument("--json", action="store_true", help="the outcome as one JSON document")
     parser.set_defaults(function=main)
@@ -60,17 +64,23 @@ def main(args: argparse.Namespace) -> int:
     sweep = load_sweep(args.sweep)
     store = args.store or Path(f"{sweep.name}-store")
     workers = args.workers or allotted_cores()
-    say = (lambda text: None) if args.json else print
 
     from battsweep.jobs.driver import run_plan
     from battsweep.jobs.plan import make_plan
 
-    say(f"{sweep.name}: checking every name against PyBaMM ...")
+    _say(args, f"{sweep.name}: checking every name against PyBaMM ...")
     plan = make_plan(sweep)
-    say(f"{len(plan.tasks)} tasks in {len(plan.groups())} groups, {workers} workers -> {store}")
+    fits = sum(task.kind == "fit" for task in plan.tasks)
+    what = count(fits, "fit") if fits else count(len(plan.tasks), "task")
+    if not fits:
+        what += f" in {count(len(plan.groups()), 'group')} that share a built model"
+    _say(args, f"{what}; {count(workers, 'worker')}; store {store}")
     display = ProgressDisplay()
     try:
         progress = run_plan(plan, store, workers=workers, on_progress=display)
+    except LostError as error:
+        print(f"battsweep: {error}", file=sys.stderr)
+        return 1
     finally:
         display.close()
     if args.json:
@@ -83,13 +93,23 @@ def main(args: argparse.Namespace) -> int:
     return 1 if progress.failed or progress.found_failed else 0
 
 
+def _say(args: argparse.Namespace, text: str) -> None:
+    if not args.json:
+        print(text, flush=True)
+
+
+def count(number: int, word: str) -> str:
+    """Return a number and a word, in the plural but for one."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 def outcome(store: Path, progress: Progress) -> list[str]:
     """Return what a person wants to know at the end."""
     computed = progress.done + progress.failed
     if not computed and not progress.left:
         lines = [f"nothing to do: all {progress.total} tasks of this sweep are in {store}"]
     else:
-        lines = [f"{computed} tasks computed in {duration(progress.seconds)}"]
+        lines = [f"{count(computed, 'task')} computed in {duration(progress.seconds)}"]
         if progress.found:
             lines.append(f"{progress.found} were there already")
     failed = progress.failed + progress.found_failed

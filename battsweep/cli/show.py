@@ -36,9 +36,7 @@ def add_show(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         examples=_EXAMPLES,
     )
     add_store(parser)
-    parser.add_argument(
-        "task", metavar="TASK", help="its number, or first digits of its id"
-    )
+    parser.add_argument("task", metavar="TASK", help="its number, or first digits of its id")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON document")
     form.add_argument(
@@ -57,9 +55,7 @@ def show(arguments: argparse.Namespace) -> int:
             return 0
         attempts = store.attempts(record.task_id)
     if arguments.json:
-        listed = [
-            asdict(receipt) | {"provenance": dict(where)} for receipt, where in attempts
-        ]
+        listed = [asdict(receipt) | {"provenance": dict(where)} for receipt, where in attempts]
         print_json({**asdict(record), "attempts": listed})
     else:
         print("\n".join(describe(record, attempts)))
@@ -73,13 +69,13 @@ def _for_script(store: Store, record: TaskRecord) -> dict[str, object]:
 
     plan = read_sweep(store.path, record.sweep).plan
     run, output = plan["run"], plan["output"]
+    fitted = [receipt.fit for receipt, _ in store.attempts(record.task_id) if receipt.fit]
     return {
         **asdict(record),
+        "fitted": fitted[-1]["parameters"] if fitted else {},
         "solver": {"rtol": run["rtol"], "atol": run["atol"]},
         "every_s": output["every_s"],
-        "parameter_file": str(
-            parameters_path(store.path.resolve(), record.parameter_set_sha256)
-        ),
+        "parameter_file": str(parameters_path(store.path.resolve(), record.parameter_set_sha256)),
     }
 
 
@@ -131,9 +127,7 @@ def _attempt(receipt: Receipt, provenance: Mapping[str, object]) -> list[str]:
     facts: dict[str, object] = {
         "outcome": f"{receipt.outcome}{why}",
         "started": receipt.started_utc or "–",
-        "took": duration(receipt.wall_s)
-        if receipt.wall_s >= 1
-        else f"{receipt.wall_s:.3g} s",
+        "took": duration(receipt.wall_s) if receipt.wall_s >= 1 else f"{receipt.wall_s:.3g} s",
         "rows": f"{receipt.row_count}{' (partial)' if receipt.partial else ''}",
     }
     if receipt.message:
@@ -143,9 +137,7 @@ def _attempt(receipt: Receipt, provenance: Mapping[str, object]) -> list[str]:
     if receipt.traceback:
         tail = receipt.traceback.rstrip().splitlines()
         more = len(tail) > _TRACEBACK_LINES
-        lines[-1:] = [
-            "  traceback" + (" (its end; battsweep logs shows all)" if more else "")
-        ]
+        lines[-1:] = ["  traceback" + (" (its end; battsweep logs shows all)" if more else "")]
         lines += [f"    {line}" for line in tail[-_TRACEBACK_LINES:]]
         lines.append("")
     return lines

@@ -77,8 +77,7 @@ def describe(store: str, found: Status, pace: Pace) -> list[str]:
     """Return the lines that tell a person where the sweeps stand."""
     sweeps = len(found.sweeps)
     lines = [
-        f"{store}: {_count(sweeps, 'sweep')}, {_count(found.shards, 'shard')}, "
-        f"{size(found.bytes)}"
+        f"{store}: {_count(sweeps, 'sweep')}, {_count(found.shards, 'shard')}, {size(found.bytes)}"
     ]
     for one in found.sweeps:
         lines += ["", *_sweep(one, pace.rates.get(one.sweep, 0.0))]
@@ -105,9 +104,7 @@ def _sweep(one: SweepStatus, rate: float) -> list[str]:
         share = 100 * count / max(1, one.tasks)
         line = f"  {name:<8}{count:>{width}} of {one.tasks}  {share:5.1f} %"
         if name == "failed":
-            line += (
-                f"   {', '.join(f'{n} {why}' for why, n in sorted(one.failures.items()))}"
-            )
+            line += f"   {', '.join(f'{n} {why}' for why, n in sorted(one.failures.items()))}"
         if name == "lost":
             line += "   the machine failed; tried again by the next run"
         lines.append(line)
@@ -151,9 +148,7 @@ def _pace(store: Store, now: datetime) -> Pace:
     rows = store.query(_RECENT)
     recent = rows[rows["finished_utc"] >= start.isoformat(timespec="seconds")]
     counts = recent["sweep"].value_counts()
-    return Pace(
-        driver, {str(sweep): int(count) / seconds for sweep, count in counts.items()}
-    )
+    return Pace(driver, {str(sweep): int(count) / seconds for sweep, count in counts.items()})
 
 
 def _count(number: int, noun: str) -> str:

@@ -30,7 +30,7 @@ class Built:
         self.is_experiment = _has_steps(group)
         if group.protocol.profile is not None and not self.is_experiment:
             self.values.update({CURRENT: _interpolant(group)})
-        self.values.update({name: "[input]" for name in group.inputs})
+        self.values.update(dict.fromkeys(group.inputs, "[input]"))
         # With points, values are interpolated in the full state, which the
         # solver does not keep where it is given a list of outputs.
         outputs = [] if group.output.points else list(self.variables)
@@ -39,9 +39,7 @@ class Built:
             parameter_values=self.values,
             experiment=_experiment(group) if self.is_experiment else None,
             var_pts=mesh_points(group.model, model),
-            solver=pybamm.IDAKLUSolver(
-                rtol=group.rtol, atol=group.atol, output_variables=outputs
-            ),
+            solver=pybamm.IDAKLUSolver(rtol=group.rtol, atol=group.atol, output_variables=outputs),
             cache_esoh=False,
         )
         self._state_inputs: frozenset[str] | None = None
@@ -170,9 +168,7 @@ def wanted_variables(group: Group) -> tuple[str, ...]:
 
 def _has_steps(group: Group) -> bool:
     profile = group.protocol.profile
-    return group.protocol.kind == "steps" or (
-        profile is not None and profile.quantity == "power"
-    )
+    return group.protocol.kind == "steps" or (profile is not None and profile.quantity == "power")
 
 
 def _experiment(group: Group) -> Any:
@@ -193,5 +189,8 @@ def _interpolant(group: Group) -> Any:
         raise ValueError("this protocol has no profile")
     # PyBaMM's current is positive on discharge, a profile's on charge.
     return pybamm.Interpolant(
-        np.array(profile.times_s), -np.array(profile.values), pybamm.t, interpolator="linear"
+        np.array(profile.times_s),
+        -np.array(profile.values),
+        pybamm.t,
+        interpolator="linear",
     )

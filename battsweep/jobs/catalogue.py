@@ -22,7 +22,7 @@ from battsweep.sweep.spec import Cell, Model, Sweep
 from battsweep.sweep.summaries import parse_summary
 from battsweep.sweep.task import Resolved, ResolvedCell
 
-SCALAR_DOMAINS = ([], ["current collector"])
+SCALAR_DOMAINS: tuple[list[str], ...] = ([], ["current collector"])
 NOT_PHYSICS = ("citations", "chemistry")
 
 
@@ -77,9 +77,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(repr(by_lower[n]) for n in near)}?" if near else ""
 
 
-def _resolve_cell(
-    sweep: Sweep, cell: Cell, faults: list[Fault]
-) -> tuple[ResolvedCell, str] | None:
+def _resolve_cell(sweep: Sweep, cell: Cell, faults: list[Fault]) -> tuple[ResolvedCell, str] | None:
     place = f"cells.{cell.name}"
     try:
         base = base_parameter_values(cell.parameter_set)

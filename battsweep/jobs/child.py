@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 from battsweep.jobs.failures import Failure
 from battsweep.jobs.groups import FitItem, Group, Item
@@ -59,6 +60,8 @@ class Child:
         if self._process is not None:
             self._process.kill()
             self._process.join()
+            if self.log_path.exists() and not self.log_path.stat().st_size:
+                self.log_path.unlink(missing_ok=True)
         self._process = self._connection = None
 
     def _answers(
@@ -85,10 +88,10 @@ class Child:
             self.stop()
             methods = multiprocessing.get_all_start_methods()
             method = "forkserver" if "forkserver" in methods else "spawn"
-            context = multiprocessing.get_context(method)
+            context: Any = multiprocessing.get_context(method)
             if method == "forkserver":
                 context.set_forkserver_preload(["pybamm", "battsweep.jobs.warm"])
-            self._connection, theirs = context.Pipe()
+            self._connection, theirs = multiprocessing.Pipe()
             arguments = (theirs, str(self.log_path))
             self._process = context.Process(target=serve, args=arguments, daemon=True)
             self._process.start()
@@ -110,4 +113,3 @@ class Child:
 
 def _failed(failure: Failure) -> Result:
     return Result({}, {}, (), {}, failure=failure, wall_s=0.0)
-

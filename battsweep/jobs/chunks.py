@@ -34,9 +34,7 @@ class Queue:
         self, placed: Iterable[tuple[Group | None, Item | FitItem]], *, workers: int
     ) -> None:
         self._workers = workers
-        self._waiting: OrderedDict[str, tuple[Group | None, deque[Item | FitItem]]] = (
-            OrderedDict()
-        )
+        self._waiting: OrderedDict[str, tuple[Group | None, deque[Item | FitItem]]] = OrderedDict()
         self._again: deque[Chunk] = deque()
         self._cost_s: dict[tuple[str, str], float] = {}
         for group, item in placed:

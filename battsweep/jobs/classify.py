@@ -44,9 +44,7 @@ def classify(
     return _classify_parameter(name, protocol, model, content[name])
 
 
-def _classify_parameter(
-    name: str, protocol: Protocol, model: Any, value: float | str
-) -> Swept:
+def _classify_parameter(name: str, protocol: Protocol, model: Any, value: float | str) -> Swept:
     if name in geometry_names(model):
         return Swept("rebuild", "a length of the geometry that the mesh is made from")
     if "porosity" in name:

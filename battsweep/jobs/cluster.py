@@ -7,6 +7,7 @@ import signal
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 from battsweep.jobs.environment import pin_environment
@@ -37,6 +38,8 @@ def local_cluster(workers: int) -> Generator[Any]:
     import dask
     from distributed import Client, LocalCluster
 
+    # Started later, by a thread of Dask's, it would unblock the signal there.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         with (

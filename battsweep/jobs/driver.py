@@ -12,21 +12,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from battsweep.errors import StoreError
+from battsweep.errors import LostError, StoreError
 from battsweep.jobs.chunks import Chunk, Queue
 from battsweep.jobs.cluster import local_cluster
 from battsweep.jobs.failures import Failure
 from battsweep.jobs.plan import Plan
 from battsweep.jobs.solve import Result
 from battsweep.jobs.worker import Order, compute_chunk, provenance, receipt
+from battsweep.slurm.environment import allotted_cores
+from battsweep.store.files import make_folder
 from battsweep.store.index import Index
-from battsweep.store.layout import create_store
+from battsweep.store.layout import create_store, logs_folder
 from battsweep.store.lock import driver_lock
 from battsweep.store.shards import write_shard
 from battsweep.store.sweeps import write_sweep
 
 MAX_ATTEMPTS = 3
 CHUNKS_A_WORKER = 2
+FETCH_S = 10.0
+NO_WORKER_S = 60.0
 
 
 @dataclass(slots=True)
@@ -83,30 +87,40 @@ def listening() -> Generator[Stop]:
 
 def run_plan(
     plan: Plan,
-    store: Path,
+    store: str | Path,
     *,
-    workers: int,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    workers: int | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> Progress:
     """Compute what a plan's sweep has not yet in a store, and return how it went.
 
     Safe to call again, after any end: it goes on from what is on the disk.
+    ``workers`` is one a core unless said.
 
     Raises
     ------
     StoreError
         If the store is damaged, full, or driven by another process.
     """
+    store, workers = Path(store), workers or allotted_cores()
+    on_progress = on_progress or (lambda _: None)
     create_store(store, format=plan.sweep.run.format)
-    (store / "logs").mkdir(exist_ok=True)
+    make_folder(logs_folder(store))
     with driver_lock(store), Index.open(store, write=True) as index:
         known = plan.catalogue
         write_sweep(
-            store, plan.sweep_id, plan.sweep, plan.tasks, known.resolved, known.parameter_sets
+            store,
+            plan.sweep_id,
+            plan.sweep,
+            plan.tasks,
+            known.resolved,
+            known.parameter_sets,
         )
         found = index.reconcile()
         if found.problems:
-            raise StoreError("\n".join([*found.problems, f"mend it first: battsweep check {store}"]))
+            raise StoreError(
+                "\n".join([*found.problems, f"mend it first: battsweep check {store}"])
+            )
         finished = index.finished(task.id for task in plan.tasks)
         done = index.done(finished)
         progress = Progress(len({task.id for task in plan.tasks}), len(finished))
@@ -116,7 +130,11 @@ def run_plan(
             if item.task.id not in finished:
                 waiting.setdefault(item.task.id, (group, item))
         if waiting:
-            with listening() as stop, DriverLog(store) as log, local_cluster(workers) as client:
+            with (
+                listening() as stop,
+                DriverLog(store) as log,
+                local_cluster(workers) as client,
+            ):
                 progress.started = time.monotonic()
                 log.write(f"{len(waiting)} of {progress.total} tasks on {workers} workers")
                 driver = Driver(plan, store, index, client, progress, log)
@@ -151,7 +169,13 @@ class Driver:
     """One run: the window of chunks in flight, and what becomes of each."""
 
     def __init__(
-        self, plan: Plan, store: Path, index: Index, client: Any, progress: Progress, log: DriverLog
+        self,
+        plan: Plan,
+        store: Path,
+        index: Index,
+        client: Any,
+        progress: Progress,
+        log: DriverLog,
     ) -> None:
         self._plan = plan
         self._store = store
@@ -161,9 +185,14 @@ class Driver:
         self._log = log
         self._chunk = index.last_chunk(plan.sweep_id)
         self._flying: dict[Any, Chunk] = {}
+        self._last_worker = time.monotonic()
 
     def drive(
-        self, queue: Queue, stop: Stop, workers: int, on_progress: Callable[[Progress], None]
+        self,
+        queue: Queue,
+        stop: Stop,
+        workers: int,
+        on_progress: Callable[[Progress], None],
     ) -> None:
         """Keep every worker busy until nothing waits, or the user asks to stop."""
         from distributed import wait
@@ -179,6 +208,7 @@ class Driver:
             try:
                 ended = wait(list(self._flying), timeout=0.25, return_when="FIRST_COMPLETED").done
             except TimeoutError:
+                self._check_workers()
                 continue
             for future in ended:
                 self._take(future, queue)
@@ -201,20 +231,35 @@ class Driver:
 
     def _take(self, future: Any, queue: Queue) -> None:
         """Index what a chunk delivered; put it back, or give it up, where it was lost."""
-        chunk = self._flying.pop(future)
-        if future.status == "finished":
-            delivered = future.result()
-            queue.learn(chunk, delivered.wall_s - delivered.build_s - delivered.write_s)
-            self._ingest(delivered.shard)
+        try:
+            delivered = future.result(timeout=FETCH_S)
+        except TimeoutError:
+            return  # its worker died since; Dask computes it again, and a later look takes it
+        except (StoreError, KeyboardInterrupt):
+            raise
+        except Exception as error:  # a lost worker, or a bug: neither may end the others
+            self._lose(self._flying.pop(future), f"{type(error).__name__}: {error}", queue)
             return
-        error = future.exception()
-        self._log.write(f"chunk of {len(chunk.items)}: {type(error).__name__}: {error}")
-        if isinstance(error, StoreError):
-            raise error
+        chunk = self._flying.pop(future)
+        queue.learn(chunk, delivered.wall_s - delivered.build_s - delivered.write_s)
+        self._ingest(delivered.shard)
+
+    def _lose(self, chunk: Chunk, reason: str, queue: Queue) -> None:
+        self._log.write(f"chunk of {len(chunk.items)} at attempt {chunk.attempt}: {reason}")
         if chunk.attempt < MAX_ATTEMPTS:
             queue.again(chunk)
-            return
-        self._give_up(chunk, f"{type(error).__name__}: {error}")
+        else:
+            self._give_up(chunk, reason)
+
+    def _check_workers(self) -> None:
+        """Raise `LostError` where no worker has been there for some time."""
+        if self._client.scheduler_info(n_workers=-1)["workers"]:
+            self._last_worker = time.monotonic()
+        elif time.monotonic() - self._last_worker > NO_WORKER_S:
+            raise LostError(
+                f"no worker for {NO_WORKER_S:g} s; what was computed is stored,"
+                " and the same command goes on"
+            )
 
     def _give_up(self, chunk: Chunk, reason: str) -> None:
         """Record a task that took its worker with it each time it was tried."""

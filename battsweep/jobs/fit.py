@@ -99,7 +99,7 @@ def encode(values: Mapping[str, float | None], free: Sequence[Free]) -> Array | 
             shares.append(np.log(value / parameter.low) / np.log(parameter.high / parameter.low))
         else:
             shares.append((value - parameter.low) / (parameter.high - parameter.low))
-    return np.clip(np.array(shares), 0.0, 1.0)
+    return np.asarray(np.clip(shares, 0.0, 1.0), dtype=np.float64)
 
 
 def run_fit(item: FitItem, builds: Any) -> Result:
@@ -134,7 +134,7 @@ def run_fit(item: FitItem, builds: Any) -> Result:
 def _search(
     item: FitItem, builds: Any
 ) -> tuple[dict[str, Array], dict[str, float | None], dict[str, object]]:
-    from scipy.optimize import differential_evolution
+    from scipy.optimize import Bounds, differential_evolution
 
     fit = item.fit
     example = decode(np.full(len(fit.free), 0.5), fit.free)
@@ -152,7 +152,7 @@ def _search(
 
     found = differential_evolution(
         evaluator.objective,
-        bounds=[(0.0, 1.0)] * len(fit.free),
+        bounds=Bounds(np.zeros(len(fit.free)), np.ones(len(fit.free))),
         maxiter=fit.generations,
         popsize=fit.population,
         tol=fit.tolerance,

@@ -59,14 +59,10 @@ def make_plan(sweep: Sweep) -> Plan:
         places.setdefault((place.cell, place.model, place.protocol), place)
     if sweep.fit is not None:
         places = _fit_places(sweep, sweep.fit, tasks, grouper)
-    return Plan(
-        sweep, sweep_id(sweep, tasks), tasks, tuple(placed), tuple(places.values()), known
-    )
+    return Plan(sweep, sweep_id(sweep, tasks), tasks, tuple(placed), tuple(places.values()), known)
 
 
-def _fit_item(
-    sweep: Sweep, fit: Fit, task: Task, grouper: Grouper, known: Catalogue
-) -> FitItem:
+def _fit_item(sweep: Sweep, fit: Fit, task: Task, grouper: Grouper, known: Catalogue) -> FitItem:
     """Return a fit with one group and item for each of its curves."""
     content = known.resolved.cells[task.cell].content
     free = tuple(parameter.name for parameter in fit.free)

@@ -6,22 +6,24 @@ from collections.abc import Mapping
 from typing import cast
 
 from battsweep.jobs.classify import CURRENT
+from battsweep.jobs.physics import model_classes
 from battsweep.sweep.quantities import current_a
 
 
 def reproduce(record: Mapping[str, object]) -> str:
-    """Return the script for a task.
+    """Return the script for a task; for a fit, of its first curve with what it chose.
 
-    ``record`` is what `battsweep.store.store.Store.task` returns: it needs
-    "parameter_set", "parameter_file" (the set as JSON in the store),
-    "overrides", "parameters", "model" (type, options, mesh), "procedure",
-    "solver" and "every_s".
+    ``record`` has what `battsweep.store.store.Store.task` returns, and
+    "solver" (rtol, atol), "every_s", "parameter_file" (the set as JSON) and
+    "fitted" (parameters that a fit chose; else empty).
     """
     model = cast("Mapping[str, object]", record["model_content"])
+    options, mesh = _beyond_default(model)
     procedure = cast("Mapping[str, object]", record["procedure"])
     changed = {
         **cast("Mapping[str, float]", record["overrides"]),
         **cast("Mapping[str, float]", record["parameters"]),
+        **cast("Mapping[str, float]", record["fitted"]),
     }
     solver = cast("Mapping[str, float]", record["solver"])
     lines = [
@@ -29,25 +31,52 @@ def reproduce(record: Mapping[str, object]) -> str:
         "import numpy as np",
         "import pybamm",
         "",
-        f"values = pybamm.ParameterValues.from_json({record['parameter_file']!r})",
-        f"values.update({changed!r})",
-        f"model = pybamm.lithium_ion.{model['type']}({model['options']!r})",
+        f"values = {_parameter_set(record)}",
+        *(f"values[{name!r}] = {value!r}" for name, value in changed.items()),
+        f"model = pybamm.lithium_ion.{model['type']}({options or ''})",
         f"solver = pybamm.IDAKLUSolver(rtol={solver['rtol']!r}, atol={solver['atol']!r})",
-        *_simulation(procedure, model["mesh"], record["every_s"], changed),
+        *_simulation(procedure, mesh, record["every_s"]),
         'print(solution["Voltage [V]"].entries)',
     ]
     return "\n".join(lines) + "\n"
 
 
+def _parameter_set(record: Mapping[str, object]) -> str:
+    name = str(record["parameter_set"])
+    if name.endswith(".json"):
+        return f"pybamm.ParameterValues.from_json({record['parameter_file']!r})"
+    return f"pybamm.ParameterValues({name!r})"
+
+
+def _beyond_default(
+    model: Mapping[str, object],
+) -> tuple[dict[str, object], dict[str, object]]:
+    """Return the options and mesh points that are not what PyBaMM takes by itself."""
+    default = model_classes()[str(model["type"])]()
+    options = cast("Mapping[str, object]", model["options"])
+    mesh = cast("Mapping[str, object]", model["mesh"])
+    return (
+        {name: _python(v) for name, v in options.items() if v != _plain(default.options[name])},
+        {name: v for name, v in mesh.items() if v != default.default_var_pts[name]},
+    )
+
+
+def _plain(value: object) -> object:
+    return list(map(_plain, value)) if isinstance(value, tuple) else value
+
+
+def _python(value: object) -> object:
+    return tuple(map(_python, value)) if isinstance(value, list) else value
+
+
 def _simulation(
-    procedure: Mapping[str, object],
-    mesh: object,
-    every_s: object,
-    changed: Mapping[str, float],
+    procedure: Mapping[str, object], mesh: Mapping[str, object], every_s: object
 ) -> list[str]:
     soc = procedure.get("initial_soc")
     initial = "" if soc is None else f", initial_soc={soc!r}"
-    arguments = f"model, parameter_values=values, solver=solver, var_pts={mesh!r}"
+    arguments = "model, parameter_values=values, solver=solver"
+    if mesh:
+        arguments += f", var_pts={{**model.default_var_pts, **{mesh!r}}}"
     kind = procedure["kind"]
     profile = cast("Mapping[str, object] | None", procedure.get("profile"))
     if kind == "steps":
@@ -64,7 +93,7 @@ def _simulation(
             f"charging = np.array({profile['values']!r})  # {profile['quantity']}",
             *_profile(str(profile["quantity"]), arguments, every_s, initial),
         ]
-    return _constant(procedure, arguments, every_s, initial, changed)
+    return _constant(procedure, arguments, every_s, initial)
 
 
 def _constant(
@@ -72,20 +101,19 @@ def _constant(
     arguments: str,
     every_s: object,
     initial: str,
-    changed: Mapping[str, float],
 ) -> list[str]:
     text = str(procedure["current"])
     sign = "" if procedure["direction"] == "discharge" else "-"
     if "c" in text.lower():
-        current = f"{current_a(text, 1.0)!r} * values['Nominal cell capacity [A.h]']"
+        current = f"{current_a(text, 1.0)!r} * capacity"
     else:
         current = repr(current_a(text, 1.0))
     duration = procedure.get("duration_s")
     end = repr(duration) if duration else "5 * 3600 * capacity / current"
     interpolate = "" if every_s is None else f", t_interp=np.arange(0, end, {every_s!r})"
     return [
-        f"current = {current}",
         "capacity = values['Nominal cell capacity [A.h]']",
+        f"current = {current}",
         f"end = {end}",
         f"values[{CURRENT!r}] = {sign}current",
         f"simulation = pybamm.Simulation({arguments})",

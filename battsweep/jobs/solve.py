@@ -129,9 +129,7 @@ def _steps(solution: Any, built: Built) -> Iterator[Step]:
                 yield _step(cycle, step, part, built.variables, points)
 
 
-def _step(
-    cycle: int, step: int, part: Any, variables: tuple[str, ...], points: int | None
-) -> Step:
+def _step(cycle: int, step: int, part: Any, variables: tuple[str, ...], points: int | None) -> Step:
     if points is None:
         times = np.array(part.t, dtype=float)
         values = {name: _entries(part[name].entries, len(times)) for name in variables}

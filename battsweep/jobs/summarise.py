@@ -45,9 +45,7 @@ def summarise(
     return None if number is None or not np.isfinite(number) else float(number)
 
 
-def _number(
-    summary: Summary, steps: Sequence[Step], measured: Measured | None
-) -> float | None:
+def _number(summary: Summary, steps: Sequence[Step], measured: Measured | None) -> float | None:
     match summary.kind:
         case "capacity":
             return sum(_charge(step, 1.0) for step in steps)

@@ -36,9 +36,7 @@ class Builds:
         self._kept = kept
         self._builds: OrderedDict[str, Built] = OrderedDict()
 
-    def get(
-        self, group: Group, example: Mapping[str, float], initial_soc: float | None
-    ) -> Built:
+    def get(self, group: Group, example: Mapping[str, float], initial_soc: float | None) -> Built:
         """Return a group's built model, built with example inputs where it is not there."""
         if group.key not in self._builds:
             built = Built(group)
@@ -114,4 +112,3 @@ def redirect_output(path: str) -> None:
     for stream in (1, 2):
         os.dup2(target, stream)
     os.close(target)
-

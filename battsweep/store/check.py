@@ -86,8 +86,7 @@ def rebuild(store: Path) -> Reconciled:
 def _shards(store: Path, index: Index, *, deep: bool) -> list[Finding]:
     findings = []
     known = {
-        row[0]: row
-        for row in index.connection.execute("SELECT shard, bytes, sha256 FROM shard")
+        row[0]: row for row in index.connection.execute("SELECT shard, bytes, sha256 FROM shard")
     }
     on_disk = {path.as_posix() for path in shard_paths(store)}
     for shard in sorted(known.keys() | on_disk):
@@ -100,9 +99,7 @@ def _shards(store: Path, index: Index, *, deep: bool) -> list[Finding]:
         else:
             _, size, digest = known[shard]
             if path.stat().st_size != size or (deep and digest_and_size(path)[0] != digest):
-                findings.append(
-                    _damaged(store, path, "its content is not what was written")
-                )
+                findings.append(_damaged(store, path, "its content is not what was written"))
     return findings
 
 
@@ -155,9 +152,7 @@ def _measured(store: Path) -> list[Finding]:
 def _index(store: Path, index: Index) -> list[Finding]:
     (verdict,) = index.connection.execute("PRAGMA quick_check(1)").fetchone()
     with Index.in_memory(store) as anew:
-        differing = [
-            table for table, rows in anew.rows().items() if rows != index.rows()[table]
-        ]
+        differing = [table for table, rows in anew.rows().items() if rows != index.rows()[table]]
     if verdict == "ok" and not differing:
         return []
     message = f"SQLite says {verdict!r}; differs from the shards in {differing}"

@@ -22,9 +22,7 @@ _LIBVER = ("v110", "v110")  # older layouts have no checksums on metadata
 _CHUNK_ROWS = 8192
 
 
-def encode(
-    table: pa.Table, groups: Sequence[tuple[int, int]], header: Mapping[str, str]
-) -> bytes:
+def encode(table: pa.Table, groups: Sequence[tuple[int, int]], header: Mapping[str, str]) -> bytes:
     """Return an HDF5 file; ``groups`` are for formats with row groups."""
     del groups
     buffer = io.BytesIO()

@@ -96,9 +96,7 @@ def insert_sweep(connection: sqlite3.Connection, record: SweepRecord) -> None:
     )
 
 
-def insert_shard(
-    connection: sqlite3.Connection, file: ShardFile, header: ShardHeader
-) -> None:
+def insert_shard(connection: sqlite3.Connection, file: ShardFile, header: ShardHeader) -> None:
     """Add a shard and its receipts, and choose anew which attempt of each task wins."""
     connection.execute(
         "INSERT INTO shard VALUES (?, ?, ?, ?, ?, ?, ?, 'superseded', ?)",
@@ -125,9 +123,7 @@ def insert_shard(
                 file.path,
                 receipt.attempt,
                 int(cycle["cycle_count"] or 0),
-                plain_to_json(
-                    {key: value for key, value in cycle.items() if key != "cycle_count"}
-                ),
+                plain_to_json({key: value for key, value in cycle.items() if key != "cycle_count"}),
             )
             for receipt in header.receipts
             for cycle in receipt.cycles
@@ -138,9 +134,7 @@ def insert_shard(
 
 def delete_shard(connection: sqlite3.Connection, path: str) -> None:
     """Forget a shard and its receipts, as if it had never been there."""
-    tasks = connection.execute(
-        "SELECT task_id FROM attempt WHERE shard = ?", (path,)
-    ).fetchall()
+    tasks = connection.execute("SELECT task_id FROM attempt WHERE shard = ?", (path,)).fetchall()
     connection.execute("DELETE FROM shard WHERE shard = ?", (path,))
     others = {
         shard

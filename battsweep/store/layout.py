@@ -30,9 +30,7 @@ def create_store(path: Path, *, format: str) -> None:
         a newer battsweep.
     """
     if format not in SUFFIXES:
-        raise StoreError(
-            f"{path}: format {format!r} is not known; use one of {sorted(SUFFIXES)}"
-        )
+        raise StoreError(f"{path}: format {format!r} is not known; use one of {sorted(SUFFIXES)}")
     if is_store(path):
         existing = store_format(path)
         if existing != format:
@@ -43,12 +41,8 @@ def create_store(path: Path, *, format: str) -> None:
         return
     if path.exists() and not path.is_dir():
         raise StoreError(f"{path}: is a file; a store is a folder, so use another path")
-    if path.exists() and any(
-        not entry.name.endswith(PART_SUFFIX) for entry in path.iterdir()
-    ):
-        raise StoreError(
-            f"{path}: holds files but is no store; use another or an empty folder"
-        )
+    if path.exists() and any(not entry.name.endswith(PART_SUFFIX) for entry in path.iterdir()):
+        raise StoreError(f"{path}: holds files but is no store; use another or an empty folder")
     record = {
         "format": FORMAT_NAME,
         "schema_version": SCHEMA_VERSION,
@@ -88,9 +82,7 @@ def store_format(path: Path) -> str:
             "store and copy its store.json here"
         ) from error
     if name != FORMAT_NAME or shards not in SUFFIXES:
-        raise StoreError(
-            f"{file}: format {name!r} with {shards!r} shards is not battsweep's"
-        )
+        raise StoreError(f"{file}: format {name!r} with {shards!r} shards is not battsweep's")
     if version > SCHEMA_VERSION:
         raise StoreError(
             f"{file}: schema_version {version} is newer than {SCHEMA_VERSION}, the newest "
@@ -170,7 +162,5 @@ def inside(store: Path, relative: str | Path) -> Path:
     """Return the path of a file that the store names, which must be inside it."""
     path = Path(relative)
     if path.is_absolute() or ".." in path.parts:
-        raise StoreError(
-            f"{store}: the path {str(relative)!r} leaves the store; it is not read"
-        )
+        raise StoreError(f"{store}: the path {str(relative)!r} leaves the store; it is not read")
     return store / path

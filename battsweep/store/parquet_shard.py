@@ -33,9 +33,7 @@ class _Sealed:
     crcs: tuple[int, ...]
 
 
-def encode(
-    table: pa.Table, groups: Sequence[tuple[int, int]], header: Mapping[str, str]
-) -> bytes:
+def encode(table: pa.Table, groups: Sequence[tuple[int, int]], header: Mapping[str, str]) -> bytes:
     """Return a Parquet file with a row group for each (start, count) of ``groups``."""
     sink = pa.BufferOutputStream()
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
@@ -90,14 +88,10 @@ def read_ranges(
         sealed = _unseal(file)
         metadata = sealed.metadata
         names = metadata.schema.to_arrow_schema().names
-        wanted = (
-            [name for name in columns if name in names] if columns is not None else names
-        )
+        wanted = [name for name in columns if name in names] if columns is not None else names
         indices = [names.index(name) for name in wanted]
         pieces = [metadata.schema.to_arrow_schema().empty_table().select(wanted)]
-        with pq.ParquetFile(
-            file, metadata=metadata, page_checksum_verification=True
-        ) as parquet:
+        with pq.ParquetFile(file, metadata=metadata, page_checksum_verification=True) as parquet:
             start = 0
             for group in range(metadata.num_row_groups):
                 stop = start + metadata.row_group(group).num_rows

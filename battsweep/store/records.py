@@ -67,17 +67,9 @@ def find_task(store: Path, connection: sqlite3.Connection, prefix: str) -> TaskR
     rows = _candidates(connection, prefix)
     ids = list(dict.fromkeys(row[0] for row in rows))
     if len(ids) != 1:
-        some = ", ".join(
-            f"{row[0]} ({row[2]} number {row[1]})" for row in rows[:_MOST_CANDIDATES]
-        )
-        what = (
-            f"{len(ids)} tasks could be {prefix!r}: {some}"
-            if ids
-            else f"no task {prefix!r}"
-        )
-        raise StoreError(
-            f"{store}: {what}; give a number of a sweep, or the beginning of one id"
-        )
+        some = ", ".join(f"{row[0]} ({row[2]} number {row[1]})" for row in rows[:_MOST_CANDIDATES])
+        what = f"{len(ids)} tasks could be {prefix!r}: {some}" if ids else f"no task {prefix!r}"
+        raise StoreError(f"{store}: {what}; give a number of a sweep, or the beginning of one id")
     return _record(store, rows[0])
 
 
@@ -89,9 +81,7 @@ def receipts_of(
     found: list[tuple[Receipt, Mapping[str, object]]] = []
     for (shard,) in connection.execute(query, (task_id,)).fetchall():
         receipts, provenance = read_receipts(inside(store, shard))
-        found += [
-            (receipt, provenance) for receipt in receipts if receipt.task_id == task_id
-        ]
+        found += [(receipt, provenance) for receipt in receipts if receipt.task_id == task_id]
     return sorted(found, key=lambda pair: (pair[0].attempt, pair[0].started_utc))
 
 
@@ -104,9 +94,7 @@ def _candidates(connection: sqlite3.Connection, prefix: str) -> list[tuple[Any, 
             return rows
     # A range, and not LIKE, uses the index; ids are hexadecimal digits.
     values = (prefix, f"{prefix}g")
-    return connection.execute(
-        f"{select} task_id >= ? AND task_id < ? {order}", values
-    ).fetchall()
+    return connection.execute(f"{select} task_id >= ? AND task_id < ? {order}", values).fetchall()
 
 
 def _record(store: Path, row: tuple[Any, ...]) -> TaskRecord:

@@ -46,17 +46,12 @@ def read_places(store: Path, places: Places, columns: Sequence[str] | None) -> p
     if not places:
         raise StoreError(f"{store}: none of these tasks has rows; see the tasks' status")
     wanted = None if columns is None else list(dict.fromkeys(["task_id", *columns]))
-    tables = [
-        read_ranges(inside(store, shard), ranges, wanted)
-        for shard, ranges in places.items()
-    ]
+    tables = [read_ranges(inside(store, shard), ranges, wanted) for shard, ranges in places.items()]
     table = pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
     missing = [name for name in wanted or () if name not in table.column_names]
     if missing:
         first = read_ranges(inside(store, next(iter(places))), [], None)
-        raise StoreError(
-            f"{store}: no column {missing[0]!r}; there are {first.column_names}"
-        )
+        raise StoreError(f"{store}: no column {missing[0]!r}; there are {first.column_names}")
     return table if wanted is None else table.select(wanted)
 
 

@@ -20,8 +20,7 @@ def one_table(series: Sequence[pa.Table], ids: Sequence[str]) -> pa.Table:
         If a column is not numbers, or is not of the same kind everywhere.
     """
     tables = [
-        rows.drop_columns("task_id") if "task_id" in rows.column_names else rows
-        for rows in series
+        rows.drop_columns("task_id") if "task_id" in rows.column_names else rows for rows in series
     ]
     try:
         joined = pa.concat_tables(tables or [pa.table({})], promote_options="permissive")

@@ -162,9 +162,7 @@ def read_ranges(
         return table
 
 
-def _placed(
-    path: Path, receipts: Sequence[Receipt], series: Sequence[pa.Table]
-) -> list[Receipt]:
+def _placed(path: Path, receipts: Sequence[Receipt], series: Sequence[pa.Table]) -> list[Receipt]:
     """Return the receipts with their rows' places, and all numbers plain and finite."""
     expected = sum(_has_series(receipt) for receipt in receipts)
     if expected != len(series):
@@ -230,6 +228,5 @@ def _damage(path: Path) -> Generator[None]:
         if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM):
             raise refusal(path, error) from error
         raise StoreError(
-            f"{path}: is damaged ({error}); `battsweep check STORE --deep` says how to "
-            "mend it"
+            f"{path}: is damaged ({error}); `battsweep check STORE --deep` says how to mend it"
         ) from error

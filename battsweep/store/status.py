@@ -55,9 +55,7 @@ def status_of(connection: sqlite3.Connection) -> Status:
     ).fetchone()
     return Status(
         sweeps=tuple(
-            _sweep_status(
-                sweep, name, tasks, [row[1:] for row in groups if row[0] == sweep]
-            )
+            _sweep_status(sweep, name, tasks, [row[1:] for row in groups if row[0] == sweep])
             for sweep, name, tasks in sweeps
         ),
         shards=shards,

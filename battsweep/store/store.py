@@ -136,16 +136,10 @@ class Store:
         query = "SELECT file FROM measured WHERE name = ? OR file = ? ORDER BY file"
         with self._errors():
             files = [file for (file,) in self.connection.execute(query, (name, name))]
-            names = [
-                other for (other,) in self.connection.execute("SELECT name FROM measured")
-            ]
+            names = [other for (other,) in self.connection.execute("SELECT name FROM measured")]
         if len(files) != 1:
-            found = (
-                f"give one of the files {files}" if files else f"there are {sorted(names)}"
-            )
-            raise StoreError(
-                f"{self.path}: {len(files)} measured curves named {name!r}; {found}"
-            )
+            found = f"give one of the files {files}" if files else f"there are {sorted(names)}"
+            raise StoreError(f"{self.path}: {len(files)} measured curves named {name!r}; {found}")
         _, table = read_measured(self.path, files[0])
         return table
 

@@ -75,9 +75,7 @@ def write_sweep(
     make_folder(folder)
     measured = {curve.name: write_measured(store, curve) for curve in sweep.measured}
     curves = [measured_for(sweep, task) for task in tasks]
-    table = tasks_table(
-        tasks, [measured[curve.name].file if curve else None for curve in curves]
-    )
+    table = tasks_table(tasks, [measured[curve.name].file if curve else None for curve in curves])
     toml, rows = sweep.text.encode(), _parquet(table)
     plan = {
         **_plan(sweep_id, sweep, tasks, resolved),
@@ -130,9 +128,7 @@ def read_parameters(store: Path, digest: str) -> str:
     path = parameters_path(store, digest)
     data = _read(path)
     if sha256(data).hexdigest() != digest:
-        raise StoreError(
-            f"{path}: is damaged; remove it and run a sweep that uses it again"
-        )
+        raise StoreError(f"{path}: is damaged; remove it and run a sweep that uses it again")
     return data.decode()
 
 
@@ -169,9 +165,7 @@ def tasks_table(tasks: Sequence[Task], measured: Sequence[str | None]) -> pa.Tab
             "task_id": pa.array([task.id for task in tasks], pa.string()),
             **labels,
             "varied": pa.array([to_json(task.varied) for task in tasks], pa.string()),
-            "parameters": pa.array(
-                [to_json(task.parameters) for task in tasks], pa.string()
-            ),
+            "parameters": pa.array([to_json(task.parameters) for task in tasks], pa.string()),
             "procedure": pa.DictionaryArray.from_arrays(
                 pa.array(codes, pa.int32()), pa.array(procedures, pa.string())
             ),

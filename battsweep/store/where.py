@@ -74,9 +74,7 @@ def _condition(expr: Expr) -> Sql:
         case In(item, options):
             one = _value(item)
             marks = ", ".join("?" for _ in options)
-            return Sql(
-                f"({one.text} IN ({marks}))", one.values + tuple(map(_plain, options))
-            )
+            return Sql(f"({one.text} IN ({marks}))", one.values + tuple(map(_plain, options)))
         case Not(part):
             inner = _condition(part)
             return Sql(f"(NOT {inner.text})", inner.values)

@@ -36,9 +36,7 @@ def read_axes(
         names = axis.names if axis else tuple(map(str, table))
         for name in names:
             if name in owners and name not in ("sample", "table"):
-                faults.add(
-                    f"{place}.{name}", f"is varied by axes.{owners[name]} too; delete one"
-                )
+                faults.add(f"{place}.{name}", f"is varied by axes.{owners[name]} too; delete one")
             owners.setdefault(name, number)
         if axis:
             axes.append(axis)
@@ -73,15 +71,12 @@ def _check_name(name: str, place: str, faults: Faults) -> None:
     if name in RESERVED:
         faults.add(place, f"{name!r} is a label of every task; give the axis another name")
     elif not name.strip() or not name.isprintable() or set(name) & set("{}`"):
-        faults.add(
-            place, f"{shown(name)}: a name needs printable characters, none of {{ }} `"
-        )
+        faults.add(place, f"{shown(name)}: a name needs printable characters, none of {{ }} `")
 
 
 def _too_many(count: int, limit: int) -> str:
     return (
-        f"would be {count:,} points; max_tasks is {limit}; "
-        "raise run.max_tasks or take fewer points"
+        f"would be {count:,} points; max_tasks is {limit}; raise run.max_tasks or take fewer points"
     )
 
 
@@ -89,8 +84,7 @@ def _from_columns(
     table: Mapping[str, object], place: str, limit: int, faults: Faults
 ) -> Axis | None:
     columns = {
-        name: _column(given, f"{place}.{name}", limit, faults)
-        for name, given in table.items()
+        name: _column(given, f"{place}.{name}", limit, faults) for name, given in table.items()
     }
     lengths = {name: len(column) for name, column in columns.items() if column}
     if len(set(lengths.values())) > 1:
@@ -117,11 +111,7 @@ def _column(given: object, place: str, limit: int, faults: Faults) -> tuple[Scal
             return ()
         return spread(Bounds(bounds.low, bounds.high, bounds.scale), bounds.points)
     if not isinstance(given, list):
-        hint = (
-            f"write [{given!r}]"
-            if is_number(given)
-            else "write a list or {from, to, points}"
-        )
+        hint = f"write [{given!r}]" if is_number(given) else "write a list or {from, to, points}"
         faults.add(place, f"{shown(given)}: must be a list of values; {hint}")
         return ()
     if not given:
@@ -133,9 +123,7 @@ def _column(given: object, place: str, limit: int, faults: Faults) -> tuple[Scal
         elif isinstance(item, str) and item.strip():
             values.append(item)
         else:
-            faults.add(
-                f"{place}.{number}", f"{shown(item)}: must be a finite number or a text"
-            )
+            faults.add(f"{place}.{number}", f"{shown(item)}: must be a finite number or a text")
     return tuple(values) if len(values) == len(given) else ()
 
 
@@ -162,14 +150,10 @@ def _from_sample(
         if read is None or not _fits_together(read, f"{place}.{name}", faults):
             continue
         if read.base is not None and how and how.method != "one-at-a-time":
-            faults.add(
-                f"{place}.{name}.base", "has a meaning for 'one-at-a-time' only; delete it"
-            )
+            faults.add(f"{place}.{name}.base", "has a meaning for 'one-at-a-time' only; delete it")
         bounds[name] = Bounds(read.low, read.high, read.scale, read.base)
     if len(table) == 1:
-        faults.add(
-            place, "samples nothing; add names such as rate = { from = 0.5, to = 2 }"
-        )
+        faults.add(place, "samples nothing; add names such as rate = { from = 0.5, to = 2 }")
     if len(table) > _MOST_NAMES:
         faults.add(place, f"samples {len(table) - 1} names; {_MOST_NAMES - 1} are allowed")
     if how is None or faults.under(place):
@@ -188,9 +172,7 @@ def _from_table(
     for name in table:
         if name != "table":
             hint = suggestion(name, ["table"])
-            faults.add(
-                f"{place}.{name}", f"not beside 'table', which has its own names{hint}"
-            )
+            faults.add(f"{place}.{name}", f"not beside 'table', which has its own names{hint}")
     file = table["table"]
     if not isinstance(file, str):
         faults.add(f"{place}.table", f"{shown(file)}: must be a file's name")

@@ -16,9 +16,7 @@ def labelled(value: object, place: str, faults: Faults) -> Iterator[tuple[str, o
     if not isinstance(value, dict) or not value:
         one = place.removesuffix("s")
         given = "missing" if value is None else shown(value)
-        faults.add(
-            place, f"{given}: at least one {one} is needed; begin it with [{place}.NAME]"
-        )
+        faults.add(place, f"{given}: at least one {one} is needed; begin it with [{place}.NAME]")
         return
     for label, table in value.items():
         if not label.strip() or not label.isprintable():

@@ -53,9 +53,7 @@ def check_axes(axes: Sequence[Axis], protocols: Sequence[Protocol], faults: Faul
             values = [row[column] for row in axis.rows]
             place = f"axes.{number}.{name}"
             if name in soc_names:
-                _note_first_wrong(
-                    values, _is_soc, "must be a number from 0 to 1", place, faults
-                )
+                _note_first_wrong(values, _is_soc, "must be a number from 0 to 1", place, faults)
             elif name not in words_allowed:
                 rule = f"must be a number, as no protocol has the placeholder {{{name}}}"
                 _note_first_wrong(values, is_number, rule, place, faults)
@@ -128,27 +126,21 @@ def _labels_in(condition: Expr) -> Iterator[tuple[str, object]]:
             return
 
 
-def check_measured(
-    curves: Sequence[Measured], varied: Iterable[str], faults: Faults
-) -> None:
+def check_measured(curves: Sequence[Measured], varied: Iterable[str], faults: Faults) -> None:
     """Note curves that no task can have, or that two of them claim the same tasks."""
     known = set(varied)
     for number, curve in enumerate(curves):
         place = f"measured.{number}.at"
         for name in curve.at:
             if name not in known:
-                faults.add(
-                    f"{place}.{name}", f"not the name of an axis{suggestion(name, known)}"
-                )
+                faults.add(f"{place}.{name}", f"not the name of an axis{suggestion(name, known)}")
         for other in curves[:number]:
             if (curve.cell, curve.protocol, curve.at) == (
                 other.cell,
                 other.protocol,
                 other.at,
             ):
-                faults.add(
-                    place, f"belongs to the same tasks as {other.name!r}; give another at"
-                )
+                faults.add(place, f"belongs to the same tasks as {other.name!r}; give another at")
 
 
 def check_fit_curves(

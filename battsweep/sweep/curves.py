@@ -90,9 +90,7 @@ def _numbers(lines: list[Line], place: int, faults: TableFaults) -> list[float]:
         field = line.fields[place] if place < len(line.fields) else ""
         number = number_in(field)
         if number is None:
-            faults.add(
-                line.number, f"column {place}: {shown(field)}: must be a finite number"
-            )
+            faults.add(line.number, f"column {place}: {shown(field)}: must be a finite number")
         values.append(math.nan if number is None else number)
     return values
 

@@ -64,9 +64,7 @@ def read_document(document: Mapping[str, object], *, path: Path, text: str) -> S
         faults=faults,
     )
     exclude = _read_exclude(document.get("exclude", []), faults)
-    labels = {
-        kind: _labels(document.get(f"{kind}s")) for kind in ("cell", "model", "protocol")
-    }
+    labels = {kind: _labels(document.get(f"{kind}s")) for kind in ("cell", "model", "protocol")}
     curves = read_curves(
         document.get("measured", []),
         folder=folder,
@@ -83,9 +81,7 @@ def read_document(document: Mapping[str, object], *, path: Path, text: str) -> S
         fit = read_fit(document["fit"], curves=curves, faults=faults)
         for key in ("axes", "exclude"):
             if key in document:
-                faults.add(
-                    key, "and [fit] not together in this version; write two sweep files"
-                )
+                faults.add(key, "and [fit] not together in this version; write two sweep files")
         if not faults.under("protocols", "measured"):
             check_fit_curves(curves, protocols, faults)
     else:
@@ -115,9 +111,7 @@ def read_document(document: Mapping[str, object], *, path: Path, text: str) -> S
 
 def _read_exclude(value: object, faults: Faults) -> list[tuple[int, str]]:
     if not isinstance(value, list):
-        faults.add(
-            "exclude", f"{shown(value)}: must be tables; begin each with [[exclude]]"
-        )
+        faults.add("exclude", f"{shown(value)}: must be tables; begin each with [[exclude]]")
         return []
     tables = [
         (number, check(ExcludeTable, given, f"exclude.{number}", faults))

@@ -62,9 +62,7 @@ def _check_names(sweep: Sweep, resolved: Resolved, faults: Faults) -> None:
     for number, axis in enumerate(sweep.axes):
         for name in axis.names:
             missing = [
-                cell.name
-                for cell in sweep.cells
-                if name not in resolved.cells[cell.name].content
+                cell.name for cell in sweep.cells if name not in resolved.cells[cell.name].content
             ]
             if name in parameters and missing:
                 known = {*known_placeholders}.union(
@@ -89,8 +87,7 @@ def _check_count(sweep: Sweep, faults: Faults) -> None:
     if count > limit:
         faults.add(
             "run.max_tasks",
-            f"would be {count} tasks; max_tasks is {limit}; "
-            "raise run.max_tasks or thin the axes",
+            f"would be {count} tasks; max_tasks is {limit}; raise run.max_tasks or thin the axes",
         )
 
 
@@ -117,8 +114,7 @@ def _simulations(
     settings = settings_digest(sweep.output, sweep.run)
     curves = sweep.measured if _needs_measured(sweep) else ()
     axes = {
-        protocol.name: noticed_axes(protocol, sweep.axes, elsewhere)
-        for protocol in sweep.protocols
+        protocol.name: noticed_axes(protocol, sweep.axes, elsewhere) for protocol in sweep.protocols
     }
     swept = parameter_names(sweep)
     tasks: list[Task] = []

@@ -53,9 +53,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?", or all that is known where that is little."""
     names = sorted(set(known))
     near = word[:200]
-    close = get_close_matches(near, names, n=2, cutoff=0.85) or get_close_matches(
-        near, names, n=1
-    )
+    close = get_close_matches(near, names, n=2, cutoff=0.85) or get_close_matches(near, names, n=1)
     if close:
         return f"; did you mean {' or '.join(repr(name) for name in close)}?"
     if names and len(names) <= 12:

@@ -41,9 +41,7 @@ def fit_tasks(
         faults.add("fit.data", "no cell of this file has a curve in it")
     if len(cells) * len(sweep.models) > sweep.run.max_tasks:
         count = len(cells) * len(sweep.models)
-        faults.add(
-            "run.max_tasks", f"would be {count} tasks; max_tasks is too low; raise it"
-        )
+        faults.add("run.max_tasks", f"would be {count} tasks; max_tasks is too low; raise it")
     faults.raise_if_any()
     settings = settings_digest(sweep.output, sweep.run)
     tasks: list[Task] = []
@@ -76,9 +74,7 @@ def fit_tasks(
     return tasks
 
 
-def _of_cell(
-    cell: Cell, names: Sequence[str], curves: Sequence[Measured]
-) -> list[Measured]:
+def _of_cell(cell: Cell, names: Sequence[str], curves: Sequence[Measured]) -> list[Measured]:
     """Return a cell's curves among those named, in the order of the names."""
     known = {curve.name: curve for curve in curves if curve.cell == cell.name}
     return [known[name] for name in names if name in known]
@@ -101,9 +97,7 @@ def _content(sweep: Sweep, fit: Fit, cell: Cell, filled: dict[str, Procedure]) -
     }
 
 
-def _check_free(
-    fit: Fit, cells: Sequence[Cell], resolved: Resolved, faults: Faults
-) -> None:
+def _check_free(fit: Fit, cells: Sequence[Cell], resolved: Resolved, faults: Faults) -> None:
     for free in fit.free:
         for cell in cells:
             content = resolved.cells[cell.name].content

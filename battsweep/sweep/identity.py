@@ -29,9 +29,7 @@ def canonical_json(value: object) -> bytes:
         another kind: these have no JSON form.
     """
     plain = _plain(value)
-    return json.dumps(
-        plain, sort_keys=True, separators=(",", ":"), allow_nan=False
-    ).encode()
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _plain(value: object) -> object:
@@ -165,7 +163,5 @@ def task_id(
 
 def sweep_id(sweep: Sweep, tasks: Sequence[Task]) -> str:
     """Return a sweep's id, such as "rates-1a2b3c4d": its name and a digest of its tasks."""
-    listed = [
-        [task.id, task.cell, task.model, task.protocol, dict(task.varied)] for task in tasks
-    ]
+    listed = [[task.id, task.cell, task.model, task.protocol, dict(task.varied)] for task in tasks]
     return f"{sweep.name}-{digest([sweep.name, listed])[:8]}"

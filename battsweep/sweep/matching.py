@@ -26,8 +26,6 @@ def matching(
         for curve in curves
         if curve.cell == cell
         and curve.protocol == protocol
-        and all(
-            name in varied and varied[name] == value for name, value in curve.at.items()
-        )
+        and all(name in varied and varied[name] == value for name, value in curve.at.items())
     ]
     return max(fitting, key=lambda curve: len(curve.at), default=None)

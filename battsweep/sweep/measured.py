@@ -26,9 +26,7 @@ def read_curves(
     Files are looked for in ``folder``; ``cells`` and ``protocols`` are the labels known.
     """
     if not isinstance(value, list):
-        faults.add(
-            "measured", f"{shown(value)}: must be tables; begin each with [[measured]]"
-        )
+        faults.add("measured", f"{shown(value)}: must be tables; begin each with [[measured]]")
         return ()
     curves: list[Measured] = []
     for number, given in enumerate(value):
@@ -52,9 +50,7 @@ def read_curves(
     return tuple(curves)
 
 
-def _curve(
-    name: str, table: MeasuredTable, folder: Path, faults: Faults
-) -> Measured | None:
+def _curve(name: str, table: MeasuredTable, folder: Path, faults: Faults) -> Measured | None:
     try:
         times, voltages, currents = read_measured(folder / table.file)
     except SpecError as error:
@@ -105,17 +101,11 @@ def _check_roles(table: FitTable, curves: tuple[Measured, ...], faults: Faults) 
         for number, name in enumerate(names):
             if name not in cell_of:
                 hint = suggestion(name, cell_of)
-                faults.add(
-                    f"fit.{key}.{number}", f"{name!r}: no such [[measured]] curve{hint}"
-                )
+                faults.add(f"fit.{key}.{number}", f"{name!r}: no such [[measured]] curve{hint}")
     fitted = {cell_of.get(name) for name in table.data}
     for number, name in enumerate(table.hold_out):
         place = f"fit.hold_out.{number}"
         if name in table.data:
-            faults.add(
-                place, f"{name!r}: is in data too; what is fitted cannot test the fit"
-            )
+            faults.add(place, f"{name!r}: is in data too; what is fitted cannot test the fit")
         elif name in cell_of and cell_of[name] not in fitted:
-            faults.add(
-                place, f"{name!r}: no curve in data is of its cell {cell_of[name]!r}"
-            )
+            faults.add(place, f"{name!r}: no curve in data is of its cell {cell_of[name]!r}")

@@ -93,9 +93,7 @@ def _check_file(given: object, place: str, folder: Path, faults: Faults) -> None
 
 
 def _check_braces(table: ProtocolTable, place: str, faults: Faults) -> None:
-    texts = {
-        f"{place}.steps.{number}": step for number, step in enumerate(table.steps or ())
-    }
+    texts = {f"{place}.steps.{number}": step for number, step in enumerate(table.steps or ())}
     texts |= {
         f"{place}.discharge": table.discharge or "",
         f"{place}.charge": table.charge or "",
@@ -129,9 +127,7 @@ def _protocol(
     )
 
 
-def _profile(
-    table: ProtocolTable, place: str, folder: Path, faults: Faults
-) -> Profile | None:
+def _profile(table: ProtocolTable, place: str, folder: Path, faults: Faults) -> Profile | None:
     units = _UNITS[table.quantity]
     unit: str = table.unit or ("A" if table.quantity == "current" else "W")
     if unit not in units:
@@ -142,9 +138,7 @@ def _profile(
     if table.scale == 0:
         faults.add(f"{place}.scale", "0: would leave nothing of the profile")
     if table.time_column == table.value_column:
-        faults.add(
-            f"{place}.value_column", f"{table.value_column!r}: is the time column too"
-        )
+        faults.add(f"{place}.value_column", f"{table.value_column!r}: is the time column too")
     if faults.under(place):
         return None
     source = table.profile or ""

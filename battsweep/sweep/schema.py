@@ -72,9 +72,7 @@ def _folder_name(value: object) -> str:
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise ValueError(
-            f"{shown(value)}: must be a text of printable characters in quotes"
-        )
+        raise ValueError(f"{shown(value)}: must be a text of printable characters in quotes")
     return value
 
 
@@ -91,9 +89,7 @@ def _option(value: object) -> object:
         return tuple(_option(item) for item in value)
     if isinstance(value, bool | str) or (value != [] and is_number(value)):
         return value
-    raise ValueError(
-        f"{shown(value)}: must be a text, a finite number, a boolean or a list"
-    )
+    raise ValueError(f"{shown(value)}: must be a text, a finite number, a boolean or a list")
 
 
 def _soc(value: object) -> Scalar:
@@ -101,18 +97,14 @@ def _soc(value: object) -> Scalar:
         return value
     if isinstance(value, int | float) and is_number(value) and 0 <= value <= 1:
         return float(value)
-    raise ValueError(
-        f"{shown(value)}: must be a number from 0 to 1, or one '{{placeholder}}'"
-    )
+    raise ValueError(f"{shown(value)}: must be a number from 0 to 1, or one '{{placeholder}}'")
 
 
 def _current(value: object) -> str:
     if isinstance(value, int | float) and is_number(value):
         value = f"{float(value)!r}C"
     if not isinstance(value, str):
-        raise ValueError(
-            f"{shown(value)}: must be a current such as '1C' or '2 A', or a C-rate"
-        )
+        raise ValueError(f"{shown(value)}: must be a current such as '1C' or '2 A', or a C-rate")
     if "{" not in value:
         parse_current(value)
     return value
@@ -206,9 +198,7 @@ class BoundsTable(Table):
         if self.scale == "log" and self.low <= 0:
             found.append(f"from {self.low!r}: a log scale needs numbers above 0")
         if not math.isfinite(self.high - self.low):
-            found.append(
-                f"from {self.low!r} to {self.high!r}: too far apart for a computer"
-            )
+            found.append(f"from {self.low!r} to {self.high!r}: too far apart for a computer")
         return found
 
 

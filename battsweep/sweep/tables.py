@@ -41,9 +41,7 @@ class TableFaults:
     def raise_if_any(self) -> None:
         """Raise a `SpecError` that holds the faults, if there are any."""
         if self._more:
-            self._found.append(
-                Fault(self._file, "", f"{self._more} more faults like these")
-            )
+            self._found.append(Fault(self._file, "", f"{self._more} more faults like these"))
         if self._found:
             raise SpecError(self._found)
 
@@ -140,9 +138,7 @@ def _row(line: Line, names: tuple[str, ...], faults: TableFaults) -> tuple[Scala
     for name, field in zip(names, line.fields, strict=True):
         number = number_in(field)
         if number is None and (not field or field.lower().lstrip("+-") in _NOT_FINITE):
-            faults.add(
-                line.number, f"{name}: {shown(field)}: must be a finite number or a word"
-            )
+            faults.add(line.number, f"{name}: {shown(field)}: must be a finite number or a word")
         row.append(field if number is None else number)
     return tuple(row)
 

@@ -89,9 +89,7 @@ def test_every_row_goes_to_its_task(lengths):
     table = pa.table({"task_id": ids, "n": list(range(len(ids)))})
     parts = by_task(table)
     assert [len(part) for part in parts.values()] == lengths
-    assert [n for part in parts.values() for n in part["n"].to_pylist()] == table[
-        "n"
-    ].to_pylist()
+    assert [n for part in parts.values() for n in part["n"].to_pylist()] == table["n"].to_pylist()
 
 
 @given(st.integers(1, 900), st.integers(1, 300), st.randoms(use_true_random=False))
@@ -128,12 +126,8 @@ def test_a_constant_current_discharges_its_charge():
 
 
 def test_capacity_is_chosen_only_where_currents_differ():
-    assert discharges_at_different_currents(
-        by_task(series_of(tasks_of("M", [1, 2], [1.0])))
-    )
-    assert not discharges_at_different_currents(
-        by_task(series_of(tasks_of("M", [1], [1.0, 2.0])))
-    )
+    assert discharges_at_different_currents(by_task(series_of(tasks_of("M", [1, 2], [1.0]))))
+    assert not discharges_at_different_currents(by_task(series_of(tasks_of("M", [1], [1.0, 2.0]))))
 
 
 def test_each_model_has_a_panel_with_a_curve_a_task():

@@ -28,14 +28,10 @@ numbers = st.lists(st.floats(width=64), min_size=1, max_size=8)
 def frames(draw):
     rows = draw(st.integers(0, 6))
     columns = draw(st.lists(names, min_size=1, max_size=8, unique=True))
-    cells = st.one_of(
-        st.floats(), st.integers(-(10**9), 10**9), st.text(max_size=60), st.none()
-    )
+    cells = st.one_of(st.floats(), st.integers(-(10**9), 10**9), st.text(max_size=60), st.none())
     return pd.DataFrame(
         {
-            name: pd.Series(
-                draw(st.lists(cells, min_size=rows, max_size=rows)), dtype=object
-            )
+            name: pd.Series(draw(st.lists(cells, min_size=rows, max_size=rows)), dtype=object)
             for name in columns
         }
     )

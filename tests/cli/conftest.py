@@ -218,9 +218,7 @@ def store(tmp_path_factory):
             (SWEEP, sweep, tasks),
             (FITS, sweep_of("fits", fit=fit), fits),
         ):
-            index.add_sweep(
-                write_sweep(path, sweep_id, one, of_it, RESOLVED, {DIGEST: SET})
-            )
+            index.add_sweep(write_sweep(path, sweep_id, one, of_it, RESOLVED, {DIGEST: SET}))
         for sweep_id, results, extra in (
             (SWEEP, ended, [failed]),
             (FITS, [fitted(task) for task in fits], []),

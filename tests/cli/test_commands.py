@@ -100,17 +100,13 @@ def failed_task(battsweep, store):
 
 
 def test_a_condition_selects_tasks(battsweep, store):
-    done = battsweep(
-        "query", store, "--where", "model == 'SPM' and rate > 1", "--format", "csv"
-    )
+    done = battsweep("query", store, "--where", "model == 'SPM' and rate > 1", "--format", "csv")
     assert pd.read_csv(io.StringIO(done.stdout))["number"].tolist() == [6, 7, 8]
 
 
 def test_sql_comes_from_the_argument_or_from_standard_input(battsweep, store):
     sql = "SELECT count(*) AS n FROM failures"
-    assert json.loads(battsweep("query", store, sql, "--format", "json").stdout) == [
-        {"n": 1}
-    ]
+    assert json.loads(battsweep("query", store, sql, "--format", "json").stdout) == [{"n": 1}]
     piped = battsweep("query", store, "-", "--format", "json", stdin=sql)
     assert json.loads(piped.stdout) == [{"n": 1}]
 
@@ -164,9 +160,7 @@ def test_the_error_table_of_a_sweep_has_a_row_a_model_and_rate(battsweep, store)
 
 
 def test_the_error_table_of_fits_has_before_and_after(battsweep, store):
-    rows = json.loads(
-        battsweep("table", store, "rmse", "--sweep", FITS, "--format", "json").stdout
-    )
+    rows = json.loads(battsweep("table", store, "rmse", "--sweep", FITS, "--format", "json").stdout)
     assert {(row["RMSE before [mV]"], row["RMSE after [mV]"]) for row in rows} == {(30, 4)}
 
 
@@ -231,9 +225,7 @@ def test_a_plot_says_what_it_chose(battsweep, store, tmp_path):
         (("voltage", "--where", "status == 'failed'"), "none of the 1 tasks is done"),
     ],
 )
-def test_a_wrong_plot_says_what_would_be_right(
-    battsweep, store, tmp_path, arguments, message
-):
+def test_a_wrong_plot_says_what_would_be_right(battsweep, store, tmp_path, arguments, message):
     done = battsweep("plot", store, *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
@@ -263,10 +255,7 @@ def test_a_rebuilt_index_holds_the_same_tasks(battsweep, store, tmp_path):
     subprocess.run(["cp", "-r", str(store), str(copy)], check=True)
     (copy / "index.sqlite").unlink()
     assert battsweep("check", copy, "--rebuild").returncode == 0
-    tables = [
-        battsweep("table", path, "tasks", "--format", "csv").stdout
-        for path in (store, copy)
-    ]
+    tables = [battsweep("table", path, "tasks", "--format", "csv").stdout for path in (store, copy)]
     assert tables[0] == tables[1]
 
 

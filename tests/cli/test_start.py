@@ -26,9 +26,7 @@ def test_the_command_line_imports_nothing_heavy():
         "import sys, battsweep.cli.main as main; main.build_parser();"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
@@ -46,9 +44,7 @@ def test_help_takes_less_than_half_a_second_of_cpu(battsweep):
 def test_help_lists_every_command_with_a_line_and_an_example(battsweep):
     text = battsweep("--help").stdout
     lines = [line.split() for line in text.splitlines()]
-    assert all(
-        any(words[:1] == [name] and len(words) > 3 for words in lines) for name in COMMANDS
-    )
+    assert all(any(words[:1] == [name] and len(words) > 3 for words in lines) for name in COMMANDS)
     assert "battsweep run sweep.toml" in text
 
 
@@ -82,9 +78,7 @@ def test_an_unknown_command_is_wrong_input(battsweep):
     ],
     ids=lambda arguments: arguments[0],
 )
-def test_a_store_that_is_not_there_is_named_with_what_makes_one(
-    battsweep, tmp_path, arguments
-):
+def test_a_store_that_is_not_there_is_named_with_what_makes_one(battsweep, tmp_path, arguments):
     command, *rest = arguments
     done = battsweep(command, tmp_path / "none", *rest)
     assert done.returncode == 2

@@ -17,9 +17,7 @@ def placed(sizes):
     """Return tasks of as many groups as there are sizes."""
     found = []
     for key, size in enumerate(sizes):
-        group = Group(
-            str(key), Cell("", "A"), Model("", "SPM"), PROTOCOL, (), Output(), 1e-4, 1e-6
-        )
+        group = Group(str(key), Cell("", "A"), Model("", "SPM"), PROTOCOL, (), Output(), 1e-4, 1e-6)
         for n in range(size):
             task = Task(f"{key}-{n}", n, "simulation", "c", "m", "p", {}, {}, PROTOCOL)
             found.append((group, Item(task, {}, None, 1.0)))

@@ -50,9 +50,7 @@ def test_a_cut_off_above_the_starting_voltage_is_infeasible(make_sweep):
 def test_a_profile_that_ends_at_the_cut_off_is_infeasible_and_keeps_its_rows(make_sweep, tmp_path):
     (tmp_path / "long.csv").write_text("0,5\n20000,5\n")
     result = outcome(
-        make_sweep(
-            f"{HEAD}[protocols.p]\nprofile = 'long.csv'\npositive = 'discharge'\n{TAIL}"
-        )
+        make_sweep(f"{HEAD}[protocols.p]\nprofile = 'long.csv'\npositive = 'discharge'\n{TAIL}")
     )
     assert result.failure.failure_class == "infeasible"
     assert "of 20000 s" in result.failure.message

@@ -17,6 +17,8 @@ import pytest
 from battsweep.jobs.driver import run_plan
 from battsweep.jobs.plan import make_plan
 from battsweep.store.check import check
+from battsweep.store.layout import create_store
+from battsweep.store.lock import driver_lock
 from battsweep.store.store import open_store
 from battsweep.sweep.load import load_sweep
 
@@ -99,16 +101,12 @@ def undisturbed(tmp_path_factory):
     """Return the contents of a store whose run nothing disturbed."""
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "sweep.toml").write_text(SWEEP)
-    progress = run_plan(
-        make_plan(load_sweep(folder / "sweep.toml")), folder / "store", workers=2
-    )
+    progress = run_plan(make_plan(load_sweep(folder / "sweep.toml")), folder / "store", workers=2)
     assert (progress.done, progress.failed, progress.left) == (360, 0, 0)
     return contents(folder / "store")
 
 
-def test_a_driver_and_workers_killed_again_and_again_lose_and_double_nothing(
-    undisturbed, tmp_path
-):
+def test_a_driver_and_workers_killed_again_and_again_lose_and_double_nothing(undisturbed, tmp_path):
     (tmp_path / "sweep.toml").write_text(SWEEP)
     store = tmp_path / "store"
     for round_number in range(4):
@@ -195,14 +193,12 @@ def test_the_same_physics_in_another_sweep_is_found_and_not_computed(tmp_path, m
 
 
 def test_a_second_driver_is_refused_with_who_holds_the_store(tmp_path):
-    (tmp_path / "sweep.toml").write_text(SWEEP)
+    (tmp_path / "sweep.toml").write_text(WITH_FAILURES)
     store = tmp_path / "store"
-    first = battsweep("run", tmp_path / "sweep.toml", "--store", store)
-    wait_for(lambda: shards(store) > 0)
-    second = battsweep("run", tmp_path / "sweep.toml", "--store", store)
-    _, err = second.communicate(timeout=60)
-    first.kill()
-    first.communicate()
-    assert second.returncode == 2
-    assert str(first.pid) in err
+    create_store(store, format="parquet")
+    with driver_lock(store):
+        process = battsweep("run", tmp_path / "sweep.toml", "--store", store)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert str(os.getpid()) in err
     assert "Traceback" not in err

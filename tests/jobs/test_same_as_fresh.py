@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from battsweep.jobs.plan import make_plan
 from battsweep.jobs.physics import import_pybamm
+from battsweep.jobs.plan import make_plan
 from battsweep.jobs.warm import Builds, Ready, answers
 
 PARAMETERS = {
@@ -107,9 +107,7 @@ def test_the_initial_state_follows_every_input_it_depends_on(name, make_sweep):
     pybamm = import_pybamm()
     results = list(solved(sweep))
     for task, result in [*results, *reversed(results)]:
-        voltage = fresh(
-            task, model=pybamm.lithium_ion.SPM(), current=5.0, soc=task.varied["soc"]
-        )
+        voltage = fresh(task, model=pybamm.lithium_ion.SPM(), current=5.0, soc=task.varied["soc"])
         np.testing.assert_allclose(result.columns["voltage_volt"], voltage, atol=CLOSE_V)
 
 

@@ -34,10 +34,7 @@ def some_shards(store, made, chunks):
     return [
         made.shard_in(
             store,
-            [
-                made.receipt(task, outcome, attempt=attempt)
-                for task, outcome, attempt in chunk
-            ],
+            [made.receipt(task, outcome, attempt=attempt) for task, outcome, attempt in chunk],
             chunk=number,
         )
         for number, chunk in enumerate(chunks)
@@ -46,9 +43,7 @@ def some_shards(store, made, chunks):
 
 @given(CHUNKS, st.randoms(use_true_random=False))
 @settings(deadline=None, max_examples=25)
-def test_order_and_repetition_of_shards_change_nothing(
-    made, chunks, chooser: random.Random
-):
+def test_order_and_repetition_of_shards_change_nothing(made, chunks, chooser: random.Random):
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder, "store")
         shards = some_shards(store, made, chunks)
@@ -72,9 +67,7 @@ def test_done_wins_over_failed_and_failed_over_lost(made, chunks):
             found = dict(index.connection.execute(query).fetchall())
     for task in range(TASKS):
         outcomes = {outcome for chunk in chunks for n, outcome, _ in chunk if n == task}
-        expected = next(
-            (one for one in ("done", "failed", "lost") if one in outcomes), "waiting"
-        )
+        expected = next((one for one in ("done", "failed", "lost") if one in outcomes), "waiting")
         assert found[task] == expected
 
 

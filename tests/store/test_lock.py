@@ -53,9 +53,7 @@ def test_a_second_driver_is_refused_and_told_who_drives(empty):
     pid = said(pipe)
     with pytest.raises(StoreError) as caught, driver_lock(empty):
         pass
-    assert f"driven by process {pid} on {socket.gethostname()} since 20" in str(
-        caught.value
-    )
+    assert f"driven by process {pid} on {socket.gethostname()} since 20" in str(caught.value)
     assert current_driver(empty).pid == pid
     pipe.send("end")
     ended(process, pipe)

@@ -28,15 +28,11 @@ def test_the_deepest_and_latest_mount_counts(path, expected):
     assert file_system_of(path, MOUNTS) == expected
 
 
-@pytest.mark.parametrize(
-    "name", ["nfs", "nfs4", "lustre", "gpfs", "beegfs", "cifs", "ceph"]
-)
+@pytest.mark.parametrize("name", ["nfs", "nfs4", "lustre", "gpfs", "beegfs", "cifs", "ceph"])
 def test_shared_file_systems_are_known(name):
     assert is_network(name)
 
 
-@pytest.mark.parametrize(
-    "name", ["ext4", "xfs", "tmpfs", "overlay", "fuseblk", "btrfs", ""]
-)
+@pytest.mark.parametrize("name", ["ext4", "xfs", "tmpfs", "overlay", "fuseblk", "btrfs", ""])
 def test_local_file_systems_are_not_network(name):
     assert not is_network(name)

@@ -31,15 +31,10 @@ def chunks(draw):
     tables = []
     for _ in range(draw(st.integers(0, 5))):
         rows = draw(st.integers(0, 12))
-        names = draw(
-            st.lists(st.sampled_from(COLUMNS), min_size=1, max_size=4, unique=True)
-        )
+        names = draw(st.lists(st.sampled_from(COLUMNS), min_size=1, max_size=4, unique=True))
         tables.append(
             pa.table(
-                {
-                    name: draw(st.lists(FLOATS, min_size=rows, max_size=rows))
-                    for name in names
-                },
+                {name: draw(st.lists(FLOATS, min_size=rows, max_size=rows)) for name in names},
                 schema=pa.schema([(name, pa.float64()) for name in names]),
             )
         )
@@ -48,9 +43,7 @@ def chunks(draw):
 
 def written(store, tables, receipts, format, **changes):
     options = {"chunk": 3, "attempt": 1, "provenance": {"host": "here"}, "format": format}
-    path = write_shard(
-        store, "s", series=tables, receipts=receipts, **{**options, **changes}
-    )
+    path = write_shard(store, "s", series=tables, receipts=receipts, **{**options, **changes})
     return store / path
 
 
@@ -166,9 +159,7 @@ def test_numbers_of_numpy_and_nan_become_plain(tmp_path, made, format):
 
 
 def test_a_shard_says_which_sweep_and_chunk_it_is_of(tmp_path, made, format):
-    path = written(
-        tmp_path, [made.table(1)], [made.receipt(0)], format, chunk=1234, attempt=2
-    )
+    path = written(tmp_path, [made.table(1)], [made.receipt(0)], format, chunk=1234, attempt=2)
     header = read_header(path)
     assert (header.sweep, header.chunk, header.attempt) == ("s", 1234, 2)
     assert path.relative_to(tmp_path).as_posix().startswith("data/s/c001/part-0001234-02-")

@@ -152,9 +152,7 @@ def test_series_of_a_damaged_shard_are_refused(opened, store, made):
 
 
 def test_a_query_is_answered_as_a_frame(opened):
-    found = opened.query(
-        "SELECT status, count(*) AS n FROM all_tasks GROUP BY 1 ORDER BY 1"
-    )
+    found = opened.query("SELECT status, count(*) AS n FROM all_tasks GROUP BY 1 ORDER BY 1")
     assert found.to_dict("list") == {
         "status": ["done", "failed", "lost", "waiting"],
         "n": [6, 1, 1, 2],

@@ -55,9 +55,7 @@ def test_a_changed_file_of_a_sweep_is_named(store, name):
 
 def test_a_parameter_set_is_verified_against_its_name(store):
     (path,) = (store / "params").iterdir()
-    assert json.loads(read_parameters(store, path.stem)) == {
-        "Nominal cell capacity [A.h]": 5.0
-    }
+    assert json.loads(read_parameters(store, path.stem)) == {"Nominal cell capacity [A.h]": 5.0}
     path.write_text("{}")
     with pytest.raises(StoreError, match="is damaged"):
         read_parameters(store, path.stem)
@@ -65,9 +63,7 @@ def test_a_parameter_set_is_verified_against_its_name(store):
 
 def test_a_parameter_set_with_another_digest_is_refused(store, made):
     with pytest.raises(StoreError, match="has the sha256"):
-        write_sweep(
-            store, "x", made.sweep(), made.tasks(1), made.resolved(), {"0" * 64: "{}"}
-        )
+        write_sweep(store, "x", made.sweep(), made.tasks(1), made.resolved(), {"0" * 64: "{}"})
 
 
 def test_a_sweep_id_from_data_stays_in_the_store(tmp_path, made):

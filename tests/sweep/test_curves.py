@@ -25,9 +25,7 @@ PROFILE = '[protocols.x]\nprofile = "p.csv"\npositive = "discharge"\n'
 def test_a_profile_starts_at_zero_and_is_positive_on_charge(load, tmp_path, text, more):
     (tmp_path / "p.csv").write_bytes(text.encode())
     sweep = load(protocols=PROFILE + more, axes="")
-    assert sweep.protocols[0].profile == Profile(
-        "current", (0.0, 1.0), (-1.0, 2.0), "p.csv"
-    )
+    assert sweep.protocols[0].profile == Profile("current", (0.0, 1.0), (-1.0, 2.0), "p.csv")
 
 
 def test_a_power_profile_is_in_watts(load, tmp_path):

@@ -86,18 +86,14 @@ def test_rows_that_differ_only_in_what_is_not_noticed_become_one_task(load, reso
 
 
 def test_initial_soc_can_be_an_axis(load, resolve):
-    sweep = load(
-        protocols='[protocols.x]\ndischarge = "1C"', axes="[[axes]]\ninitial_soc=[0.5,1]"
-    )
+    sweep = load(protocols='[protocols.x]\ndischarge = "1C"', axes="[[axes]]\ninitial_soc=[0.5,1]")
     tasks = expand(sweep, resolve(sweep))
     assert [task.procedure.initial_soc for task in tasks] == [0.5, 1.0]
     assert [dict(task.parameters) for task in tasks] == [{}, {}]
 
 
 def test_an_axis_wins_over_the_cells_override(load, resolve):
-    cells = (
-        '[cells.A]\nparameter_set = "X"\noverrides = { "Ambient temperature [K]" = 310 }'
-    )
+    cells = '[cells.A]\nparameter_set = "X"\noverrides = { "Ambient temperature [K]" = 310 }'
     axes = '[[axes]]\nrate = [1]\n[[axes]]\n"Ambient temperature [K]" = [280]'
     plain, overridden = load(axes=axes), load(axes=axes, cells=cells)
     (one,), (other,) = (expand(sweep, resolve(sweep)) for sweep in (plain, overridden))
@@ -162,9 +158,7 @@ def test_too_many_tasks_are_refused_without_making_them(load, resolve):
     )
     sweep = load(axes=axes)
     assert count_points(sweep) == 90_000**3
-    with pytest.raises(
-        SpecError, match="would be 729000000000000 tasks; max_tasks is 100000"
-    ):
+    with pytest.raises(SpecError, match="would be 729000000000000 tasks; max_tasks is 100000"):
         expand(sweep, resolve(sweep))
 
 
@@ -187,9 +181,7 @@ def test_a_condition_without_an_answer_is_a_fault(refused):
 
 def test_a_word_for_a_parameter_is_refused_in_a_sweep_made_by_hand(load, resolve):
     sweep = load()
-    sweep = replace(
-        sweep, axes=(*sweep.axes, Axis(("Ambient temperature [K]",), (("hot",),)))
-    )
+    sweep = replace(sweep, axes=(*sweep.axes, Axis(("Ambient temperature [K]",), (("hot",),))))
     with pytest.raises(SpecError, match="'hot': must be a number"):
         expand(sweep, resolve(sweep))
 

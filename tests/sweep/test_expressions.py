@@ -54,11 +54,7 @@ def test_a_tree_has_the_parts_that_were_written():
         (
             And(
                 (
-                    Not(
-                        Compare(
-                            Arithmetic("+", Name("a"), Literal(1.0)), (("<", Literal(2.0)),)
-                        )
-                    ),
+                    Not(Compare(Arithmetic("+", Name("a"), Literal(1.0)), (("<", Literal(2.0)),))),
                     In(Name("b"), ("x",)),
                 )
             ),
@@ -137,9 +133,9 @@ sums = st.recursive(
     ),
     max_leaves=8,
 )
-comparisons = st.tuples(
-    sums, st.sampled_from(["<", "<=", "==", "!=", ">", ">="]), sums
-).map(" ".join)
+comparisons = st.tuples(sums, st.sampled_from(["<", "<=", "==", "!=", ">", ">="]), sums).map(
+    " ".join
+)
 conditions = st.recursive(
     comparisons,
     lambda inner: st.one_of(

@@ -70,9 +70,7 @@ def test_a_whole_file_becomes_a_frozen_sweep(tmp_path):
     )
     assert sweep.axes[0] == Axis(("rate", "soc"), ((0.5, 0.0), (1.0, 0.5), (2.0, 1.0)))
     assert len(sweep.axes[1].rows) == 4
-    assert sweep.output == Output(
-        points=200, summary=("energy [W.h]", "max Cell temperature [C]")
-    )
+    assert sweep.output == Output(points=200, summary=("energy [W.h]", "max Cell temperature [C]"))
     assert sweep.run == Run(time_limit_s=3600.0, format="hdf5", rtol=1e-5)
 
 
@@ -161,9 +159,7 @@ def test_no_junk_anywhere_raises_anything_but_a_spec_error(place, value, added):
         read_document(document, path=Path("nowhere/sweep.toml"), text="")
     except SpecError as error:
         assert error.faults
-        assert all(
-            len(str(fault)) < 2000 for fault in error.faults if len(str(place)) < 200
-        )
+        assert all(len(str(fault)) < 2000 for fault in error.faults if len(str(place)) < 200)
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,7 @@ def fit_tasks(load, resolve, curves=ONE + TWO, fit=FIT, **sections):
 
 
 def test_a_curve_belongs_to_the_tasks_with_its_cell_protocol_and_values(load, resolve):
-    sweep = load(
-        x=ONE + TWO.replace("at = { rate = 2 }", ""), models="[models.SPM]\n[models.X]"
-    )
+    sweep = load(x=ONE + TWO.replace("at = { rate = 2 }", ""), models="[models.SPM]\n[models.X]")
     tasks = expand(sweep, resolve(sweep))
     found = [measured_for(sweep, task) for task in tasks]
     assert [curve and curve.name for curve in found] == ["one", "two", "one", "two"]
@@ -50,9 +48,7 @@ def test_a_task_without_a_curve_has_none(load, resolve):
 
 
 @pytest.mark.parametrize(("summary", "matters"), [("rmse", True), ("energy", False)])
-def test_a_curve_is_content_only_if_a_summary_needs_it(
-    load, resolve, tmp_path, summary, matters
-):
+def test_a_curve_is_content_only_if_a_summary_needs_it(load, resolve, tmp_path, summary, matters):
     ids = []
     for voltage in ("4.1", "3.9"):
         (tmp_path / "one.csv").write_text(CURVE.replace("4.1", voltage))
@@ -137,9 +133,7 @@ def test_names_and_the_order_of_curves_leave_a_fit_alone(load, resolve):
 
 
 def test_where_the_search_starts_is_content_of_a_fit(load, resolve):
-    cells = (
-        '[cells.A]\nparameter_set="X"\noverrides={"Negative electrode thickness [m]"=8e-5}'
-    )
+    cells = '[cells.A]\nparameter_set="X"\noverrides={"Negative electrode thickness [m]"=8e-5}'
     (one,), (other,) = fit_tasks(load, resolve), fit_tasks(load, resolve, cells=cells)
     assert one.id != other.id
 

@@ -27,10 +27,7 @@ def test_filling_puts_in_numbers_and_words():
 
 
 def test_a_value_called_initial_soc_sets_the_protocols():
-    assert (
-        fill(Protocol("p", "constant", current="1C"), {"initial_soc": 0.5}).initial_soc
-        == 0.5
-    )
+    assert fill(Protocol("p", "constant", current="1C"), {"initial_soc": 0.5}).initial_soc == 0.5
 
 
 @given(st.dictionaries(st.sampled_from(["rate", "low", "soc"]), st.floats(0, 1)))

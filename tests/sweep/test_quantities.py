@@ -32,9 +32,7 @@ def test_a_duration_is_read_in_each_form(text, expected):
     ["10", "", "10 weeks", "-1 s", "0 s", 0, -3, True, None, "1e999 s", math.nan, [1]],
 )
 def test_a_wrong_duration_is_refused_with_its_value_and_the_forms_allowed(wrong):
-    with pytest.raises(
-        ValueError, match="not a duration; write a time above zero"
-    ) as caught:
+    with pytest.raises(ValueError, match="not a duration; write a time above zero") as caught:
         seconds(wrong)
     assert repr(wrong) in str(caught.value)
 
@@ -52,9 +50,7 @@ def test_a_current_is_read_in_each_form(text, expected):
     ["", "C", "1", "-1C", "0C", "C/0", "2 V", "1e999 A", "C/1e999", "nan A", "1C rate"],
 )
 def test_a_wrong_current_is_refused_with_its_value_and_the_forms_allowed(wrong):
-    with pytest.raises(
-        ValueError, match="not a current; write a current above zero"
-    ) as caught:
+    with pytest.raises(ValueError, match="not a current; write a current above zero") as caught:
         current_a(wrong, 5.0)
     assert repr(wrong) in str(caught.value)
 
@@ -75,9 +71,7 @@ def test_a_number_written_and_read_is_the_same(value):
     assert number_in(number_text(value)) == value
 
 
-@pytest.mark.parametrize(
-    "text", ["nan", "inf", "-inf", "1e999", "1_000", "", "1,5", "٣", " 1"]
-)
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999", "1_000", "", "1,5", "٣", " 1"])
 def test_what_only_looks_like_a_number_is_none(text):
     assert number_in(text) is None
 

@@ -39,9 +39,7 @@ def test_sobol_takes_any_number_of_points(points):
 
 
 def test_a_latin_hypercube_has_one_point_in_each_stratum():
-    rows = np.array(
-        sample((Bounds(0, 1), Bounds(0, 1)), "latin-hypercube", 50, seed=(3, 0))
-    )
+    rows = np.array(sample((Bounds(0, 1), Bounds(0, 1)), "latin-hypercube", 50, seed=(3, 0)))
     for column in rows.T:
         assert sorted((column * 50).astype(int)) == list(range(50))
 
@@ -58,9 +56,7 @@ def test_a_grid_is_every_combination():
 
 
 def test_one_at_a_time_moves_one_quantity_from_the_base():
-    rows = sample(
-        (Bounds(0, 4, base=1.0), Bounds(1, 100, "log")), "one-at-a-time", 3, seed=(0, 0)
-    )
+    rows = sample((Bounds(0, 4, base=1.0), Bounds(1, 100, "log")), "one-at-a-time", 3, seed=(0, 0))
     assert rows == ((1, 10), (0, 10), (2, 10), (4, 10), (1, 1), (1, 100))
 
 

@@ -55,6 +55,4 @@ def test_any_text_is_a_summary_or_a_value_error(text):
     try:
         assert parse_summary(parse_summary(text).name) == parse_summary(text)
     except ValueError as error:
-        assert (
-            "summary" in str(error) or "voltage" in str(error) or "variable" in str(error)
-        )
+        assert "summary" in str(error) or "voltage" in str(error) or "variable" in str(error)
