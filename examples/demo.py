@@ -6,7 +6,7 @@ from pathlib import Path
 
 from battsweep.cli.main import main
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.relative_to(Path.cwd())
 DEMO = Path("demo")
 STORE = DEMO / "store"
 

@@ -95,11 +95,12 @@ def _how_lines(places: tuple[Place, ...]) -> list[str]:
             where = answers.setdefault((name, swept.how, swept.reason), [])
             where.append(f"{place.model}/{place.protocol}")
     lines = []
+    width = max((len(name) for name, _, _ in answers), default=0)
     for (name, how, reason), where in answers.items():
         distinct = list(dict.fromkeys(where))
         everywhere = len(distinct) == len({f"{p.model}/{p.protocol}" for p in places})
         at = "" if everywhere else f"  [{', '.join(distinct)}]"
-        lines.append(f"  {name:<48} {how:<15} {reason}{at}")
+        lines.append(f"  {name:<{width}}  {how:<14}  {reason}{at}")
     return lines
 
 

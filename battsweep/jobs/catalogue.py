@@ -84,11 +84,11 @@ def _resolve_cell(sweep: Sweep, cell: Cell, faults: list[Fault]) -> tuple[Resolv
         serialised = base.to_json()
     except Exception as error:  # a set may be any user's file or entry point
         known = list(import_pybamm().parameter_sets)
-        hint = did_you_mean(cell.parameter_set, known) or f"; known sets: {', '.join(known)}"
-        reason = "" if isinstance(error, KeyError) else f" ({_first_line(error)})"
-        message = f"cannot read {cell.parameter_set!r}{reason}{hint}"
-        if not cell.parameter_set.endswith(".json"):
-            message = f"PyBaMM has no parameter set {cell.parameter_set!r}{reason}{hint}"
+        reason = f"{type(error).__name__}: {_first_line(error)}"
+        message = f"cannot read {cell.parameter_set!r} ({reason})"
+        if not cell.parameter_set.endswith(".json") and cell.parameter_set not in known:
+            hint = did_you_mean(cell.parameter_set, known) or f"; known sets: {', '.join(known)}"
+            message = f"PyBaMM has no parameter set {cell.parameter_set!r}{hint}"
         faults.append(Fault(str(sweep.path), f"{place}.parameter_set", message))
         return None
     content = {n: _content_value(v) for n, v in serialised.items() if n not in NOT_PHYSICS}
@@ -152,7 +152,11 @@ def _check_outputs(sweep: Sweep, name: str, made: Any, faults: list[Fault]) -> N
         if variable not in made.variables:
             faults.append(_unknown_variable(sweep, place, variable, name, made))
         elif made.variables[variable].domain not in SCALAR_DOMAINS:
-            averages = [n for n in made.variables if _is_average_of(variable, n)]
+            averages = [
+                n
+                for n, found in made.variables.items()
+                if _is_average_of(variable, n) and found.domain in SCALAR_DOMAINS
+            ]
             hint = f"; did you mean {' or '.join(map(repr, averages[:2]))}?" if averages else ""
             message = f"{variable!r} varies in space; only one number a time is kept{hint}"
             faults.append(Fault(str(sweep.path), place, message))
@@ -170,7 +174,7 @@ def _unknown_variable(sweep: Sweep, place: str, variable: str, name: str, made: 
 
 def _is_average_of(variable: str, name: str) -> bool:
     stem = variable[0].lower() + variable[1:]
-    return name in (f"X-averaged {stem}", f"Volume-averaged {stem}")
+    return name in (f"X-averaged {stem}", f"Volume-averaged {stem}", f"Average {stem}")
 
 
 def _check_conflicts(sweep: Sweep, faults: list[Fault]) -> None:

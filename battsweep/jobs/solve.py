@@ -225,18 +225,25 @@ def summaries(
     return {"summary": whole, "cycles": tuple(cycles)}
 
 
+class _Keep(logging.Handler):
+    """Adds warnings and worse to a list."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(level=logging.WARNING)
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = " ".join(record.getMessage().split())
+        self._lines.append(f"{record.levelname.lower()}: {text}")
+
+
 @contextmanager
 def captured_log() -> Iterator[list[str]]:
     """Collect what PyBaMM logs and Python warns of, once each, in place of printing it."""
     lines: list[str] = []
-
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(f"{record.levelname.lower()}: {' '.join(record.getMessage().split())}")
-
     logger = logging.getLogger("pybamm.logger")
-    before, handler = logger.handlers[:], Keep(level=logging.WARNING)
-    logger.handlers[:] = [handler]
+    before = logger.handlers[:]
+    logger.handlers[:] = [_Keep(lines)]
     try:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
