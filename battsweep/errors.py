@@ -4,9 +4,6 @@
 
     BattsweepError
     ├── SpecError      the user's file is wrong: say where and how to mend it
-    ├── DataError      a measured file is wrong
-    ├── TaskError      this task cannot succeed; the others can
-    ├── ClusterError   the cluster refuses what was asked
     ├── StoreError     a stored file is damaged, missing or held by another
     └── LostError      the machine failed; the same thing may work later
 """
@@ -20,31 +17,12 @@ class BattsweepError(Exception):
     """Any error that battsweep raises on purpose."""
 
 
-class DataError(BattsweepError):
-    """A measured file cannot be read or understood."""
-
-
-class ClusterError(BattsweepError):
-    """The cluster refuses what was asked of it."""
-
-
 class StoreError(BattsweepError):
     """A stored file is damaged, missing, or held by another driver."""
 
 
 class LostError(BattsweepError):
     """The machine failed; trying again may succeed."""
-
-
-class TaskError(BattsweepError):
-    """A task cannot succeed.
-
-    ``failure_class`` is one of `battsweep.store.receipts.FAILURE_CLASSES`.
-    """
-
-    def __init__(self, failure_class: str, message: str) -> None:
-        super().__init__(message)
-        self.failure_class = failure_class
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ Write one of these tables:
   failures    what failed, and why
   parameters  every parameter set, and the models it was used with
   fits        a row a fit and parameter: start, fitted value, bounds
-  rmse        a row a model and condition: best, median and base error against measured
+  rmse        a row a model and condition: best and median error against measured
               curves; for fits: before and after
   sweeps      the sweeps in the store
 """

@@ -16,7 +16,7 @@ from battsweep.analysis.colours import colours_for, is_log_spread
 from battsweep.analysis.curves import CAPACITY, MOST_CURVES, choose_curves, curve_figure
 from battsweep.analysis.cycles import cycles_figure
 from battsweep.analysis.heatmap import heatmap_figure, is_grid
-from battsweep.analysis.overview import base_mask, rmse_overview
+from battsweep.analysis.overview import rmse_overview
 from battsweep.analysis.panels import evenly
 from battsweep.analysis.series import (
     MeasuredCurve,
@@ -224,12 +224,6 @@ def test_the_overview_has_a_row_a_model_and_rate():
         ("SPM", 1.0),
     ]
     assert table["best RMSE [mV]"].tolist() == [5, 10, 5, 10]
-    assert table["base RMSE [mV]"].isna().all()
-
-
-def test_the_base_of_one_at_a_time_is_where_all_stand_at_their_usual_value():
-    points = pd.DataFrame({"a": [1, 0, 2, 1, 1], "b": [5, 5, 5, 4, 6]})
-    assert base_mask(points, ["a", "b"]).tolist() == [True, False, False, False, False]
 
 
 def test_the_quantity_with_fewest_values_gives_the_colour_and_that_with_most_lies_along_x():
