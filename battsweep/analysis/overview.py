@@ -45,3 +45,9 @@ def rmse_overview(tasks: pd.DataFrame, *, varied: Sequence[str], value: str = RM
 def _best(tasks: pd.DataFrame, value: str) -> str | None:
     known = tasks[tasks[value].notna()].sort_values(value, kind="stable")
     return str(known["task_id"].iloc[0]) if len(known) else None
+
+
+def _is_condition(column: pd.Series[Any]) -> bool:
+    """Return whether a varied quantity is a placeholder with few values, such as a rate."""
+    name = str(column.name)
+    return "[" not in name and " " not in name and column.nunique() <= _MOST_VALUES
