@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from battsweep.jobs.driver import Progress
+    from battsweep.jobs.progress import Progress
 
 PLAIN_EVERY_S = 15.0
 

@@ -6,14 +6,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from battsweep.cli.progress import ProgressDisplay, duration
 from battsweep.errors import LostError
-
-if TYPE_CHECKING:
-    from battsweep.jobs.driver import Progress
-    from battsweep.jobs.plan import Plan
+from battsweep.jobs.progress import Progress
 
 EXAMPLES = """\
 examples:
@@ -65,6 +61,13 @@ def main(args: argparse.Namespace) -> int:
     store = args.store or Path(f"{sweep.name}-store")
     workers = args.workers or allotted_cores()
 
+    from battsweep.store.finished import finished_sweep
+
+    finished = finished_sweep(store, sweep)
+    if finished is not None:  # known without PyBaMM, which takes seconds to import
+        progress = Progress(finished.total, finished.total, finished.failed)
+        return _report(args, finished.sweep_id, store, progress)
+
     from battsweep.jobs.driver import run_plan
     from battsweep.jobs.plan import make_plan
 
@@ -83,8 +86,13 @@ def main(args: argparse.Namespace) -> int:
         return 1
     finally:
         display.close()
+    return _report(args, plan.sweep_id, store, progress)
+
+
+def _report(args: argparse.Namespace, sweep_id: str, store: Path, progress: Progress) -> int:
+    """Print how it went and return the exit status."""
     if args.json:
-        json.dump(as_json(plan, store, progress), sys.stdout)
+        json.dump(as_json(sweep_id, store, progress), sys.stdout)
         print()
     else:
         print("\n".join(outcome(store, progress)))
@@ -122,10 +130,10 @@ def outcome(store: Path, progress: Progress) -> list[str]:
     return lines
 
 
-def as_json(plan: Plan, store: Path, progress: Progress) -> dict[str, object]:
+def as_json(sweep_id: str, store: Path, progress: Progress) -> dict[str, object]:
     """Return the outcome in plain values."""
     return {
-        "sweep": plan.sweep_id,
+        "sweep": sweep_id,
         "store": str(store),
         "total": progress.total,
         "found": progress.found,

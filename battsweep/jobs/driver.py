@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from battsweep.jobs.chunks import Chunk, Queue
 from battsweep.jobs.cluster import local_cluster
 from battsweep.jobs.failures import Failure
 from battsweep.jobs.plan import Plan
+from battsweep.jobs.progress import Progress
 from battsweep.jobs.solve import Result
 from battsweep.jobs.worker import Order, compute_chunk, provenance, receipt
 from battsweep.slurm.environment import allotted_cores
@@ -31,30 +31,6 @@ MAX_ATTEMPTS = 3
 CHUNKS_A_WORKER = 2
 FETCH_S = 10.0
 NO_WORKER_S = 60.0
-
-
-@dataclass(slots=True)
-class Progress:
-    """Where a run stands; ``found`` tasks had an outcome before it began."""
-
-    total: int
-    found: int = 0
-    found_failed: int = 0
-    done: int = 0
-    failed: int = 0
-    by_class: dict[str, int] = field(default_factory=dict)
-    started: float = field(default_factory=time.monotonic)
-    stopping: bool = False
-
-    @property
-    def left(self) -> int:
-        """Return the tasks without an outcome."""
-        return self.total - self.found - self.done - self.failed
-
-    @property
-    def seconds(self) -> float:
-        """Return the seconds since computing began."""
-        return time.monotonic() - self.started
 
 
 class Stop:

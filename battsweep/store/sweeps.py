@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from battsweep.store.layout import (
     sweeps_folder,
 )
 from battsweep.store.measured import write_measured
+from battsweep.sweep.identity import request_digest
 from battsweep.sweep.matching import measured_for
 from battsweep.sweep.spec import Profile, Sweep
 from battsweep.sweep.task import Resolved, Task
@@ -95,6 +97,11 @@ def write_sweep(
     }
     write_whole(folder / "plan.json", (json.dumps(sealed, indent=2) + "\n").encode())
     return read_sweep(store, sweep_id)
+
+
+def request_of(sweep: Sweep) -> str:
+    """Return the digest by which a sweep is known again without planning it."""
+    return request_digest(sweep, pybamm=version("pybamm"))
 
 
 def read_sweep(store: Path, sweep_id: str) -> SweepRecord:
@@ -183,6 +190,7 @@ def _plan(
         "name": sweep.name,
         "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": sweep.seed,
+        "request": request_of(sweep),
         "task_count": len(tasks),
         "cells": {
             name: {

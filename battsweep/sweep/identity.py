@@ -10,6 +10,8 @@ import hashlib
 import json
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
 
 from battsweep.sweep.faults import shown
 from battsweep.sweep.quantities import parse_current
@@ -159,6 +161,23 @@ def task_id(
         "fit": fit,
     }
     return digest(parts)[:_ID_DIGITS]
+
+
+def request_digest(sweep: Sweep, *, pybamm: str) -> str:
+    """Return the digest of all that decides which tasks a sweep has.
+
+    Equal requests have equal tasks, which saves asking PyBaMM for them.
+    ``pybamm`` is its version, as its parameter sets come with it; the content
+    of parameter files is in the digest.
+    """
+    asked = asdict(replace(sweep, path=Path(), text=""))
+    asked["path"] = ""
+    files = {
+        cell.name: hashlib.sha256(Path(cell.parameter_set).read_bytes()).hexdigest()
+        for cell in sweep.cells
+        if cell.parameter_set.endswith(".json")
+    }
+    return digest({"sweep": asked, "files": files, "pybamm": pybamm})
 
 
 def sweep_id(sweep: Sweep, tasks: Sequence[Task]) -> str:

@@ -17,6 +17,7 @@ import pytest
 from battsweep.jobs.driver import run_plan
 from battsweep.jobs.plan import make_plan
 from battsweep.store.check import check
+from battsweep.store.finished import finished_sweep
 from battsweep.store.layout import create_store
 from battsweep.store.lock import driver_lock
 from battsweep.store.store import open_store
@@ -170,6 +171,20 @@ def test_a_completed_sweep_is_not_computed_again(tmp_path, make_sweep):
     assert (second.found, second.done, second.failed) == (20, 0, 0)
     assert second.found_failed == first.failed > 0
     assert shards(tmp_path / "store") == count
+
+
+def test_a_finished_sweep_is_known_without_pybamm_until_anything_of_it_changes(
+    tmp_path, make_sweep
+):
+    sweep = make_sweep(WITH_FAILURES)
+    store = tmp_path / "store"
+    assert finished_sweep(store, sweep) is None
+    progress = run_plan(make_plan(sweep), store, workers=2)
+    found = finished_sweep(store, sweep)
+    assert (found.total, found.failed) == (20, progress.failed)
+    assert finished_sweep(store, make_sweep(WITH_FAILURES.replace("20", "21"))) is None
+    next(store.glob("data/*/*/part-*")).unlink()
+    assert finished_sweep(store, sweep) is None
 
 
 def test_failed_tasks_are_recorded_with_class_and_the_others_go_on(tmp_path, make_sweep):
