@@ -22,14 +22,14 @@ class FittedCurve:
 
 @dataclass(frozen=True, slots=True)
 class FittedParameter:
-    """A free parameter: its value before and after, and its bounds."""
+    """A free parameter: its value before and after, its bounds, and what to think of it."""
 
     name: str
     start: float
     value: float
     low: float
     high: float
-    at_bound: bool
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def read_fit(task_id: str, cell: str, model: str, fit: Mapping[str, Any]) -> Fit
             value=_number(value),
             low=_number(fit["bounds"][name][0]),
             high=_number(fit["bounds"][name][1]),
-            at_bound=name in fit.get("at_bound", ()),
+            note=_note(name, fit),
         )
         for name, value in fit["parameters"].items()
     )
@@ -110,14 +110,20 @@ def parameter_table(fits: Sequence[FittedTask]) -> pd.DataFrame:
             "fitted": one.value,
             "low": one.low,
             "high": one.high,
-            "at bound": one.at_bound,
+            "note": one.note,
             "task_id": fit.task_id,
         }
         for fit in fits
         for one in fit.parameters
     ]
-    columns = ["cell", "model", "parameter", "start", "fitted", "low", "high", "at bound"]
+    columns = ["cell", "model", "parameter", "start", "fitted", "low", "high", "note"]
     return pd.DataFrame(rows, columns=[*columns, "task_id"])
+
+
+def _note(name: str, fit: Mapping[str, Any]) -> str:
+    if name in fit.get("no_effect", ()):
+        return "no effect"
+    return "at a bound" if name in fit.get("at_bound", ()) else ""
 
 
 def _number(value: object) -> float:

@@ -31,7 +31,7 @@ BDF_COLUMNS = (TIME, VOLTAGE, CURRENT, CYCLE, STEP)
 
 _BY_PYBAMM_NAME = {column.pybamm_name: column for column in BDF_COLUMNS}
 _BY_NAME = {column.name: column for column in BDF_COLUMNS}
-_UNIT = re.compile(r"\[([^\]]*)\]\s*$")
+_UNIT = re.compile(r"\[([^\[\]]*)\]\s*$")
 
 
 def column_for(pybamm_name: str) -> Column:

@@ -184,6 +184,8 @@ def _check_conflicts(sweep: Sweep, faults: list[Fault]) -> None:
     for number, axis in enumerate(sweep.axes):
         places += [(f"axes.{number}.{name}", name) for name in axis.names]
         charged = charged or "initial_soc" in axis.names
+    if sweep.fit is not None:
+        places += [(f"fit.parameters.{free.name}", free.name) for free in sweep.fit.free]
     for place, name in places:
         if name == "Current function [A]":
             message = "the protocol sets the current; vary a {placeholder} in it instead"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from battsweep.jobs.groups import FitItem, Group, Item
 
 TARGET_S = 4.0
-FIRST_GUESS_S = 0.1
+FIRST_CHUNK = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,15 @@ class Queue:
         if not self._waiting:
             return self._again.popleft() if self._again else None
         key, (group, items) = next(iter(self._waiting.items()))
-        share = math.ceil(len(items) / (2 * self._workers))
-        by_time = max(1, int(TARGET_S / self._cost_s.get(_kind(group), FIRST_GUESS_S)))
-        few = len(items) * self._cost_s.get(_kind(group), FIRST_GUESS_S) < TARGET_S / 4
-        count = len(items) if few else min(share, by_time)
-        chosen = tuple(items.popleft() for _ in range(min(max(1, count), len(items))))
+        count = math.ceil(len(items) / (2 * self._workers))
+        cost_s = self._cost_s.get(_kind(group))
+        if cost_s is None:
+            count = min(count, FIRST_CHUNK)
+        elif len(items) * cost_s < TARGET_S / 4:
+            count = len(items)  # not worth a second worker's build
+        else:
+            count = min(count, max(1, int(TARGET_S / cost_s)))
+        chosen = tuple(items.popleft() for _ in range(count))
         if not items:
             del self._waiting[key]
         return Chunk(group, chosen)

@@ -111,13 +111,14 @@ def run_fit(item: FitItem, builds: Any) -> Result:
     started = time.perf_counter()
     with captured_log() as log:
         try:
-            columns, summary, record = _search(item, builds)
+            columns, summary, record = _search(item, builds, log)
             failure, text = None, None
         except Exception as error:  # every error becomes an outcome
             columns, summary, record = {}, {}, {}
             failure, text = classify_failure(error), traceback.format_exc()
-        if failure is None and not columns:
-            failure = Failure("infeasible", "no candidate could be simulated")
+        if record and record["failed_evaluations"] == record["evaluations"]:
+            columns, summary, record = {}, {}, {}
+            failure = Failure("infeasible", "no candidate could be simulated; change the bounds")
     return Result(
         columns=columns,
         summary=summary,
@@ -132,7 +133,7 @@ def run_fit(item: FitItem, builds: Any) -> Result:
 
 
 def _search(
-    item: FitItem, builds: Any
+    item: FitItem, builds: Any, log: list[str]
 ) -> tuple[dict[str, Array], dict[str, float | None], dict[str, object]]:
     from scipy.optimize import Bounds, differential_evolution
 
@@ -144,6 +145,9 @@ def _search(
         inputs = {**curve.item.inputs, **example}
         built[curve.group.key] = builds.get(curve.group, inputs, curve.item.initial_soc)
         built[group.key] = builds.get(group, plain.inputs, plain.initial_soc)
+    unused = [set(built[curve.group.key].unused_inputs()) for curve in item.curves]
+    no_effect = sorted({p.name for p in fit.free}.intersection(*unused))
+    log.extend(f"{name!r} is in no equation: its fitted value says nothing" for name in no_effect)
     evaluator = Evaluator(item, built)
     start = encode(item.start, fit.free)
 
@@ -175,6 +179,7 @@ def _search(
         "failed_evaluations": evaluator.failures,
         "generations": int(found.nit),
         "converged": bool(found.success),
+        "no_effect": no_effect,
         "at_bound": [n for n, s in shares.items() if min(s, 1 - s) < AT_BOUND],
         "data": data,
         "history_mv": evaluator.history_mv,

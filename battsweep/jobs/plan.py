@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from battsweep.errors import Fault, SpecError
 from battsweep.jobs.catalogue import Catalogue, catalogue
-from battsweep.jobs.groups import Curve, FitItem, Group, Grouper, Item, Place
+from battsweep.jobs.groups import CAPACITY, Curve, FitItem, Group, Grouper, Item, Place
 from battsweep.sweep.expand import expand, fill
 from battsweep.sweep.identity import sweep_id
 from battsweep.sweep.matching import measured_for
@@ -103,7 +103,10 @@ def _fit_places(
         place = grouper.place(task.cell, task.model, task.protocol, names)
         places[(place.cell, place.model, place.protocol)] = place
         for name, swept in place.swept.items():
-            if swept.rebuilds:
+            if name == CAPACITY:
+                message = "sets only what a C-rate means, not the cell; give currents in A"
+                faults.append(Fault(str(sweep.path), f"fit.parameters.{name}", message))
+            elif swept.rebuilds:
                 message = (
                     f"cannot be fitted in this version with model {task.model!r}: {swept.reason};"
                     " sweep it instead"

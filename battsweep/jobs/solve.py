@@ -30,6 +30,7 @@ class Solved:
     steps: tuple[Step, ...]
     failure: Failure | None = None
     statistics: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +97,7 @@ def attempt(built: Built, item: Item) -> Result:
         statistics=solved.statistics,
         failure=solved.failure,
         traceback=text,
-        log="\n".join(log),
+        log="\n".join([*log, *solved.notes]),
         wall_s=time.perf_counter() - started,
     )
 
@@ -115,7 +116,7 @@ def solve(built: Built, inputs: Mapping[str, float], *, item: Item) -> Solved:
     )
     steps = tuple(_steps(solution, built))
     failure = watch.failure or _silent_failure(solution, steps, built, item)
-    return Solved(steps, failure, _statistics(solution))
+    return Solved(steps, failure, _statistics(solution), _skipped(solution, built))
 
 
 def _steps(solution: Any, built: Built) -> Iterator[Step]:
@@ -127,6 +128,18 @@ def _steps(solution: Any, built: Built) -> Iterator[Step]:
         for step, part in enumerate(cycle_solution.steps, start=1):
             if len(part.t) > 1:  # a skipped step has one point and no variables
                 yield _step(cycle, step, part, built.variables, points)
+
+
+def _skipped(solution: Any, built: Built) -> tuple[str, ...]:
+    """Return a note for each step that PyBaMM passed over in silence."""
+    if not built.is_experiment:
+        return ()
+    return tuple(
+        f"cycle {cycle}, step {step}: skipped, as its end condition held at its start"
+        for cycle, cycle_solution in enumerate(solution.cycles, start=1)
+        for step, part in enumerate(cycle_solution.steps, start=1)
+        if len(part.t) == 1
+    )
 
 
 def _step(cycle: int, step: int, part: Any, variables: tuple[str, ...], points: int | None) -> Step:

@@ -66,7 +66,7 @@ def test_the_parameter_table_has_start_value_and_bounds():
         1e-14,
         1e-13,
     )
-    assert not row["at bound"]
+    assert row["note"] == ""
 
 
 def test_tables_of_no_fits_have_their_columns():

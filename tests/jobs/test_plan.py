@@ -261,6 +261,20 @@ def test_a_length_cannot_be_fitted_and_every_model_says_so_at_its_place(make_swe
     assert "sweep it instead" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Current function [A]", "the protocol sets the current"),
+        ("Initial concentration in positive electrode [mol.m-3]", "initial_soc sets this too"),
+    ],
+)
+def test_what_the_protocol_sets_cannot_be_fitted(name, message, make_sweep, curve_files):
+    text = f"{CELLS}[models.SPM]\n{CONSTANT}initial_soc = 0.9\n{CURVES}"
+    with pytest.raises(SpecError, match=message) as caught:
+        make_plan(make_sweep(text.replace(DIFFUSIVITY, name)))
+    assert {fault.place for fault in caught.value.faults} == {f"fit.parameters.{name}"}
+
+
 @pytest.mark.parametrize("change", [("seed = 0", "seed = 1"), ("4.1", "4.11"), ("1e-13", "2e-13")])
 def test_whatever_changes_a_fit_changes_its_id(change, make_sweep, curve_files, tmp_path):
     text = f"seed = 0\n{CELLS}[models.SPM]\n{CONSTANT}{CURVES}"

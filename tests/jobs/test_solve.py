@@ -12,6 +12,7 @@ import pytest
 from battsweep.jobs.plan import make_plan
 from battsweep.jobs.solve import captured_log
 from battsweep.jobs.warm import Builds, Ready, answers
+from battsweep.sweep.load import load_sweep
 
 HEAD = 'name = "t"\n[cells.A]\nparameter_set = "Chen2020"\n[models.SPM]\n'
 CYCLING = """[protocols.p]
@@ -43,10 +44,12 @@ def parts(columns):
     return found
 
 
-@pytest.fixture(params=["every = 60", "points = 7", "every = 'solver'"])
-def cycling(request, make_sweep):
+@pytest.fixture(scope="module", params=["every = 60", "points = 7", "every = 'solver'"])
+def cycling(request, tmp_path_factory):
     """Return the columns of a cycling task, by each way to choose the times."""
-    result = solved(make_sweep(f"{HEAD}{CYCLING}[output]\n{request.param}\n"))
+    path = tmp_path_factory.mktemp("cycling") / "sweep.toml"
+    path.write_text(f"{HEAD}{CYCLING}[output]\n{request.param}\n")
+    result = solved(load_sweep(path))
     assert result.failure is None
     return result.columns
 
@@ -94,12 +97,31 @@ def test_points_are_spread_evenly_over_each_step(make_sweep):
         np.testing.assert_allclose(times, np.linspace(times[0], times[-1], 7))
 
 
-def test_every_is_counted_from_the_start_of_each_step(make_sweep):
-    result = solved(make_sweep(f"{HEAD}{CYCLING}[output]\nevery = 50\n"))
+@pytest.mark.parametrize("every", [60, 50])
+def test_a_step_of_known_duration_is_divided_evenly_in_about_the_time_asked_for(every, make_sweep):
+    result = solved(make_sweep(f"{HEAD}{CYCLING}[output]\nevery = {every}\n"))
     for (_, step), rows in parts(result.columns).items():
         times = rows["test_time_second"] - rows["test_time_second"][0]
-        expected = np.append(np.arange(0, STEP_S[step - 1], 50), STEP_S[step - 1])
-        np.testing.assert_allclose(times, np.unique(expected), atol=1e-6)
+        count = round(STEP_S[step - 1] / every) + 1
+        np.testing.assert_allclose(times, np.linspace(0, STEP_S[step - 1], count), atol=1e-6)
+
+
+def test_a_step_until_a_voltage_has_each_time_asked_for_and_its_end(make_sweep):
+    steps = "[protocols.p]\nsteps = ['Rest for 90 s', 'Discharge at 2C until 3.7 V']\n"
+    result = solved(make_sweep(f"{HEAD}{steps}[output]\nevery = 50\n"))
+    last = parts(result.columns)[(1, 2)]
+    times = last["test_time_second"] - 90
+    np.testing.assert_allclose(times[:-1], np.arange(len(times) - 1) * 50.0, atol=1e-6)
+    assert 0 < times[-1] - times[-2] <= 50
+    assert last["voltage_volt"][-1] == pytest.approx(3.7, abs=1e-4)
+
+
+def test_a_step_that_is_over_before_it_begins_has_no_rows_and_keeps_its_number(make_sweep):
+    steps = ["Rest for 1 minute", "Charge at C/10 until 4 V", "Rest for 2 minutes"]
+    text = f"{HEAD}[protocols.p]\nsteps = {steps}\ninitial_soc = 1.0\n[output]\nevery = 60\n"
+    result = solved(make_sweep(text))
+    assert result.failure is None
+    assert list(parts(result.columns)) == [(1, 1), (1, 3)]
 
 
 @pytest.mark.parametrize(
@@ -210,3 +232,15 @@ def test_a_log_is_given_back_to_its_owner_after_an_error():
     with pytest.raises(ZeroDivisionError), captured_log():
         raise ZeroDivisionError
     assert logger.handlers == before
+
+
+def test_a_step_that_pybamm_skips_is_said_in_the_log(make_sweep):
+    steps = ["Charge at 1C until 4 V", "Discharge at 1C for 10 minutes"]
+    sweep = make_sweep(
+        "name = 't'\n[cells.A]\nparameter_set = 'Chen2020'\n[models.SPM]\n"
+        f"[protocols.p]\nsteps = {steps}\ninitial_soc = 1.0\n"
+    )
+    [(group, item)] = make_plan(sweep).placed
+    *_, result = answers(group, (item,), Builds())
+    assert result.failure is None
+    assert "cycle 1, step 1: skipped" in result.log
