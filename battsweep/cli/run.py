@@ -98,7 +98,7 @@ def _report(args: argparse.Namespace, sweep_id: str, store: Path, progress: Prog
         print("\n".join(outcome(store, progress)))
     if progress.stopping:
         return 130
-    return 1 if progress.failed or progress.found_failed else 0
+    return 1 if progress.failed or progress.found_failed or progress.left else 0
 
 
 def _say(args: argparse.Namespace, text: str) -> None:
@@ -123,6 +123,8 @@ def outcome(store: Path, progress: Progress) -> list[str]:
     failed = progress.failed + progress.found_failed
     if failed:
         lines.append(f"{failed} failed: battsweep table {store} failures")
+    if progress.lost:
+        lines.append(f"{progress.lost} were lost with their workers: battsweep logs {store}")
     if progress.left:
         lines.append(f"{progress.left} are left: the same command goes on with them")
     else:
@@ -142,6 +144,7 @@ def as_json(sweep_id: str, store: Path, progress: Progress) -> dict[str, object]
         "found_failed": progress.found_failed,
         "failure_classes": dict(progress.by_class),
         "left": progress.left,
+        "lost": progress.lost,
         "seconds": round(progress.seconds, 3),
         "interrupted": progress.stopping,
     }

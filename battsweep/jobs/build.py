@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from battsweep.data.columns import TIME
 from battsweep.jobs.classify import CURRENT
 from battsweep.jobs.groups import Group
 from battsweep.jobs.physics import import_pybamm, make_model, mesh_points, parameter_values
@@ -31,9 +33,9 @@ class Built:
         if group.protocol.profile is not None and not self.is_experiment:
             self.values.update({CURRENT: _interpolant(group)})
         self.values.update(dict.fromkeys(group.inputs, "[input]"))
-        # With points, values are interpolated in the full state, which the
-        # solver does not keep where it is given a list of outputs.
-        outputs = [] if group.output.points else list(self.variables)
+        # At other times than a grid's, values are interpolated in the full state,
+        # which the solver does not keep where it is given a list of outputs.
+        outputs = [] if group.output.every_s is None else list(self.variables)
         self._simulation = pybamm.Simulation(
             model,
             parameter_values=self.values,
@@ -73,8 +75,12 @@ class Built:
         initial_soc: float | None,
         duration_s: float,
         callback: Any,
+        also_at_s: NDArray[np.float64] | None = None,
     ) -> Any:
         """Return PyBaMM's solution for these inputs.
+
+        ``also_at_s`` are times to be solved for besides those of a grid; of
+        no effect on experiments, whose times PyBaMM chooses.
 
         Raises
         ------
@@ -87,13 +93,17 @@ class Built:
         if self.is_experiment:
             return self._simulation.solve(inputs=inputs, calc_esoh=False, callbacks=callback)
         times = self._knots(duration_s)
-        return self._simulation.solve(times, inputs=inputs, t_interp=self._grid(times[-1]))
+        grid = self.grid(times[-1])
+        if grid is not None and also_at_s is not None:
+            grid = np.union1d(grid, also_at_s[also_at_s <= times[-1]])
+        return self._simulation.solve(times, inputs=inputs, t_interp=grid)
 
     def _knots(self, duration_s: float) -> Any:
         profile = self.group.protocol.profile
         return np.array([0.0, duration_s] if profile is None else profile.times_s)
 
-    def _grid(self, end: float) -> Any:
+    def grid(self, end: float) -> NDArray[np.float64] | None:
+        """Return the times to keep of a solve until ``end``; None where no grid is asked for."""
         every = self.group.output.every_s
         if every is None:
             return None
@@ -163,7 +173,7 @@ def wanted_variables(group: Group) -> tuple[str, ...]:
             names.append(summary.variable)
         if "capacity" in summary.kind:
             names.append("Discharge capacity [A.h]")
-    return tuple(dict.fromkeys(name for name in names if name != "Time [s]"))
+    return tuple(dict.fromkeys(name for name in names if name != TIME.pybamm_name))
 
 
 def _has_steps(group: Group) -> bool:

@@ -11,6 +11,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from battsweep.errors import LostError
 from battsweep.jobs.failures import Failure
 from battsweep.jobs.groups import FitItem, Group, Item
 from battsweep.jobs.solve import Result
@@ -91,18 +92,24 @@ class Child:
             context: Any = multiprocessing.get_context(method)
             if method == "forkserver":
                 context.set_forkserver_preload(["pybamm", "battsweep.jobs.warm"])
-            self._connection, theirs = multiprocessing.Pipe()
+            ours, theirs = multiprocessing.Pipe()
             arguments = (theirs, str(self.log_path))
-            self._process = context.Process(target=serve, args=arguments, daemon=True)
-            self._process.start()
-            theirs.close()
+            process = context.Process(target=serve, args=arguments, daemon=True)
+            try:
+                process.start()
+            except BaseException:
+                ours.close()
+                raise
+            finally:
+                theirs.close()
+            self._connection, self._process = ours, process
         return self._connection
 
     def _died(self) -> Failure:
-        code = None
-        if self._process is not None:
-            self._process.join(5)
-            code = self._process.exitcode
+        if self._process is None:
+            raise LostError("no process to solve in could be started")
+        self._process.join(5)
+        code = self._process.exitcode
         self.stop()
         if code == -signal.SIGKILL:
             message = "its process was killed from outside, most likely for want of memory"

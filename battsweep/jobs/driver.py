@@ -14,11 +14,9 @@ from typing import Any
 from battsweep.errors import LostError, StoreError
 from battsweep.jobs.chunks import Chunk, Queue
 from battsweep.jobs.cluster import local_cluster
-from battsweep.jobs.failures import Failure
 from battsweep.jobs.plan import Plan
 from battsweep.jobs.progress import Progress
-from battsweep.jobs.solve import Result
-from battsweep.jobs.worker import Order, compute_chunk, provenance, receipt
+from battsweep.jobs.worker import Order, compute_chunk, lost_receipt, provenance
 from battsweep.slurm.environment import allotted_cores
 from battsweep.store.files import make_folder
 from battsweep.store.index import Index
@@ -188,6 +186,7 @@ class Driver:
                 continue
             for future in ended:
                 self._take(future, queue)
+        self._progress.stopping = stop.asked
         on_progress(self._progress)
 
     def _submit(self, chunk: Chunk) -> None:
@@ -238,9 +237,11 @@ class Driver:
             )
 
     def _give_up(self, chunk: Chunk, reason: str) -> None:
-        """Record a task that took its worker with it each time it was tried."""
+        """Record tasks as lost: tasks are not solved in the worker, so it is no fault of theirs.
+
+        The next run tries them again.
+        """
         message = f"its worker was lost {chunk.attempt} times ({reason})"
-        failed = Result({}, {}, (), {}, failure=Failure("crashed", message))
         self._chunk += 1
         shard = write_shard(
             self._store,
@@ -248,7 +249,7 @@ class Driver:
             chunk=self._chunk,
             attempt=chunk.attempt,
             series=[],
-            receipts=[receipt(item.task, failed, chunk.attempt) for item in chunk.items],
+            receipts=[lost_receipt(item.task, message, chunk.attempt) for item in chunk.items],
             provenance=provenance(),
             format=self._plan.sweep.run.format,
         )
@@ -258,7 +259,9 @@ class Driver:
         for record in self._index.ingest_shard(shard):
             if record.outcome == "done":
                 self._progress.done += 1
+            elif record.outcome == "lost":
+                self._progress.lost += 1
             else:
                 self._progress.failed += 1
-                name = record.failure_class or "lost"
+                name = record.failure_class or "error"
                 self._progress.by_class[name] = self._progress.by_class.get(name, 0) + 1

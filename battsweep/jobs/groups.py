@@ -145,7 +145,9 @@ class Grouper:
         cell = self._cells[task.cell]
         cell = Cell("", cell.parameter_set, {**cell.overrides, **constants})
         model = replace(self._models[task.model], name="")
-        protocol = replace(protocol, name="", initial_soc=None)
+        # Whether a state of charge is set decides where a build starts; which, does not.
+        soc = None if protocol.initial_soc is None else 1.0
+        protocol = replace(protocol, name="", initial_soc=soc)
         run = self._sweep.run
         what = canonical_json(
             [

@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Progress:
-    """Where a run stands; ``found`` tasks had an outcome before it began."""
+    """Where a run stands; ``found`` tasks had an outcome before it began.
+
+    ``lost`` tasks were given up with their workers, and are left.
+    """
 
     total: int
     found: int = 0
     found_failed: int = 0
     done: int = 0
     failed: int = 0
+    lost: int = 0
     by_class: dict[str, int] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     stopping: bool = False

@@ -8,7 +8,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,13 @@ from battsweep.data.convert import from_pybamm
 from battsweep.jobs.build import Built
 from battsweep.jobs.failures import Failure, classify_failure
 from battsweep.jobs.groups import Item
+from battsweep.jobs.physics import import_pybamm
+from battsweep.jobs.steps import count_steps, finite_part, measured_times, skipped, steps_of
 from battsweep.jobs.summarise import Array, Step, summarise
 from battsweep.sweep.spec import Measured, Output
 from battsweep.sweep.summaries import parse_summary
+
+VOLTAGE_LIMITS = ("event: Minimum voltage [V]", "event: Maximum voltage [V]")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,12 +92,17 @@ def attempt(built: Built, item: Item) -> Result:
     with captured_log() as log:
         try:
             solved = solve(built, item.inputs, item=item)
+            columns = rows(solved.steps, built.group.output)
+            numbers = summaries(
+                solved, built.group.output, item.measured, by_cycle=built.is_experiment
+            )
         except Exception as error:  # every error becomes an outcome
             solved = Solved((), classify_failure(error))
+            columns, numbers = {}, {"summary": {}, "cycles": ()}
             text = traceback.format_exc()
     return Result(
-        columns=rows(solved.steps, built.group.output),
-        **summaries(solved, built.group.output, item.measured, by_cycle=built.is_experiment),
+        columns=columns,
+        **numbers,
         statistics=solved.statistics,
         failure=solved.failure,
         traceback=text,
@@ -111,81 +120,64 @@ def solve(built: Built, inputs: Mapping[str, float], *, item: Item) -> Solved:
         What PyBaMM raises where nothing at all could be solved.
     """
     watch = Watch()
-    solution = built.solve(
-        inputs, initial_soc=item.initial_soc, duration_s=item.duration_s, callback=watch
-    )
-    steps = tuple(_steps(solution, built))
-    failure = watch.failure or _silent_failure(solution, steps, built, item)
-    return Solved(steps, failure, _statistics(solution), _skipped(solution, built))
+    for longer in (1, 10, 100):
+        item = replace(item, duration_s=item.duration_s * longer)
+        solution = built.solve(
+            inputs,
+            initial_soc=item.initial_soc,
+            duration_s=item.duration_s,
+            callback=watch,
+            also_at_s=None if item.measured is None else measured_times(item.measured),
+        )
+        if not _without_end(solution, built, item):
+            break
+    if isinstance(solution, import_pybamm().EmptySolution):
+        message = "every step was skipped, as its end condition held at its start"
+        return Solved((), Failure("infeasible", message))
+    steps = steps_of(solution, built, item)
+    failure = watch.failure or _silent_failure(solution, built, item)
+    failure = failure or _not_finite(steps)
+    if failure is not None:
+        steps = tuple(finite_part(step) for step in steps)
+    return Solved(steps, failure, _statistics(solution), skipped(solution, built))
 
 
-def _steps(solution: Any, built: Built) -> Iterator[Step]:
-    points = built.group.output.points
-    if not built.is_experiment:
-        yield _step(1, 1, solution, built.variables, points)
-        return
-    for cycle, cycle_solution in enumerate(solution.cycles, start=1):
-        for step, part in enumerate(cycle_solution.steps, start=1):
-            if len(part.t) > 1:  # a skipped step has one point and no variables
-                yield _step(cycle, step, part, built.variables, points)
+def _without_end(solution: Any, built: Built, item: Item) -> bool:
+    """Return whether a constant current that should meet a limit ran out of time instead."""
+    constant = built.group.protocol.kind == "constant" and not built.is_experiment
+    ended = solution.t[-1] < item.duration_s * (1 - 1e-9)
+    return constant and item.task.procedure.duration_s is None and not ended
 
 
-def _skipped(solution: Any, built: Built) -> tuple[str, ...]:
-    """Return a note for each step that PyBaMM passed over in silence."""
-    if not built.is_experiment:
-        return ()
-    return tuple(
-        f"cycle {cycle}, step {step}: skipped, as its end condition held at its start"
-        for cycle, cycle_solution in enumerate(solution.cycles, start=1)
-        for step, part in enumerate(cycle_solution.steps, start=1)
-        if len(part.t) == 1
-    )
-
-
-def _step(cycle: int, step: int, part: Any, variables: tuple[str, ...], points: int | None) -> Step:
-    if points is None:
-        times = np.array(part.t, dtype=float)
-        values = {name: _entries(part[name].entries, len(times)) for name in variables}
-    else:
-        times = np.linspace(part.t[0], part.t[-1], points)
-        values = {name: _entries(part[name](times), points) for name in variables}
-    return Step(cycle, step, times, values)
-
-
-def _entries(values: Any, length: int) -> Array:
-    array = np.array(values, dtype=float)
-    return array.reshape(length) if array.size == length else array
-
-
-def _silent_failure(
-    solution: Any, steps: tuple[Step, ...], built: Built, item: Item
-) -> Failure | None:
+def _silent_failure(solution: Any, built: Built, item: Item) -> Failure | None:
     """Find the failures that PyBaMM tells nobody of."""
     protocol = built.group.protocol
-    for step in steps:
-        for name, values in step.values.items():
-            if not np.all(np.isfinite(values)):
-                return Failure("solver", f"{name!r} is not finite in step {step.step}")
     if built.is_experiment:
         asked = protocol.cycles * max(1, len(protocol.steps))
-        done = sum(len(cycle.steps) for cycle in solution.cycles)
+        done = count_steps(solution)
         if done < asked:
             message = f"PyBaMM did {done} of {asked} steps ({solution.termination})"
             return Failure("infeasible", message)
         return None
     if solution.termination == "failure":
         return Failure("solver", f"the solver stopped at {solution.t[-1]:.6g} s")
-    profile = protocol.profile is not None
+    end = f"{solution.t[-1]:.6g} of {item.duration_s:.6g} s by {solution.termination}"
     early = solution.t[-1] < item.duration_s * (1 - 1e-9)
-    if profile and early:
-        message = (
-            f"the profile ended at {solution.t[-1]:.6g} of {item.duration_s:.6g} s"
-            f" by {solution.termination}"
-        )
+    if protocol.profile is not None:
+        return Failure("infeasible", f"the profile ended at {end}") if early else None
+    if early and solution.termination not in VOLTAGE_LIMITS:
+        return Failure("infeasible", f"ended at {end}, which is no voltage limit")
+    if _without_end(solution, built, item):
+        message = f"no voltage limit was reached within {item.duration_s / 3600:.6g} h"
         return Failure("infeasible", message)
-    if not profile and not early and item.task.procedure.duration_s is None:
-        message = f"no voltage limit was reached within {item.duration_s / 3600:.3g} h"
-        return Failure("infeasible", message)
+    return None
+
+
+def _not_finite(steps: tuple[Step, ...]) -> Failure | None:
+    for step in steps:
+        for name, values in step.values.items():
+            if not np.all(np.isfinite(values)):
+                return Failure("solver", f"{name!r} is not finite in step {step.step}")
     return None
 
 
@@ -207,7 +199,7 @@ def rows(steps: tuple[Step, ...], output: Output) -> dict[str, Array]:
     if not steps:
         return {}
     columns = {TIME.name: np.concatenate([step.times_s for step in steps])}
-    names = [name for name in output.series if name != "Time [s]"]
+    names = [name for name in output.series if name != TIME.pybamm_name]
     columns.update(
         from_pybamm({n: np.concatenate([step.values[n] for step in steps]) for n in names})
     )

@@ -21,13 +21,17 @@ class Step:
     """What was solved of one step: ``values`` by PyBaMM's names and signs.
 
     The last axis of each array is time and has the length of ``times_s``;
-    other axes, where there are any, are space.
+    other axes, where there are any, are space. ``measured_voltage_v`` is the
+    voltage at those times of a measured curve that the step reaches, where
+    it was solved for; ``current`` the exact times and amperes of a profile.
     """
 
     cycle: int
     step: int
     times_s: Array
     values: Mapping[str, Array]
+    measured_voltage_v: Array | None = None
+    current: tuple[Array, Array] | None = None
 
 
 def summarise(
@@ -35,9 +39,10 @@ def summarise(
 ) -> float | None:
     """Return a summary's number over some steps, or None where it has none.
 
-    Capacities are the solver's own charge, step by step; energies integrate
-    the stored points by the trapezoidal rule; a time is interpolated between
-    two stored points.
+    Capacities are the solver's own charge where a step's current keeps its
+    sign, and the exact integral of a profile's current. Energies and means
+    integrate over time between the stored points, and a time to a voltage is
+    interpolated between two of them.
     """
     if not steps:
         return None
@@ -63,21 +68,41 @@ def _number(summary: Summary, steps: Sequence[Step], measured: Measured | None) 
             return None if measured is None else rmse_mv(steps, measured)
         case "overlap":
             return None if measured is None else overlap(steps, measured)
-    return _reduce(summary.kind, [step.values[str(summary.variable)] for step in steps])
+    return _reduce(summary.kind, [_values(step, str(summary.variable)) for step in steps], steps)
 
 
 def _charge(step: Step, sign: float) -> float:
     """Return the charge in A.h that flowed in one direction (+1: discharge)."""
+    if step.current is not None:
+        return _positive_integral(step.current[0], sign * step.current[1]) / 3600
     current = step.values["Current [A]"]
     if np.all(current * sign >= -1e-12):
         charge = step.values[CHARGE]
         return max(0.0, sign * float(charge[-1] - charge[0]))
-    return float(np.trapezoid(np.clip(sign * current, 0, None), step.times_s)) / 3600
+    return _positive_integral(step.times_s, sign * current) / 3600
 
 
 def _energy(step: Step, sign: float) -> float:
-    power = step.values["Voltage [V]"] * step.values["Current [A]"]
-    return float(np.trapezoid(np.clip(sign * power, 0, None), step.times_s)) / 3600
+    """Return the energy in W.h that flowed in one direction (+1: discharge)."""
+    times, current = step.times_s, step.values["Current [A]"]
+    voltage = step.values["Voltage [V]"]
+    if step.current is not None:
+        both = np.union1d(times, step.current[0])
+        voltage = np.interp(both, times, voltage)
+        times, current = both, np.interp(both, *step.current)
+    return _positive_integral(times, sign * voltage * current) / 3600
+
+
+def _positive_integral(times: Array, values: Array) -> float:
+    """Return the integral of what is positive of a line through some points."""
+    left, right, seconds = values[:-1], values[1:], np.diff(times)
+    whole = (left + right) / 2
+    crosses = left * right < 0
+    # Of a segment that crosses zero, only a triangle is positive.
+    top = np.maximum(left, right)
+    span = np.where(crosses, np.abs(left - right), 1.0)
+    areas = np.where(crosses, top**2 / (2 * span), np.maximum(whole, 0.0))
+    return float(np.sum(areas * seconds))
 
 
 def _time_to(voltage: float, steps: Sequence[Step]) -> float | None:
@@ -94,7 +119,11 @@ def _time_to(voltage: float, steps: Sequence[Step]) -> float | None:
     return min(found) - float(times[0]) if found else None
 
 
-def _reduce(kind: str, arrays: Sequence[Array]) -> float:
+def _values(step: Step, variable: str) -> Array:
+    return step.times_s if variable == "Time [s]" else step.values[variable]
+
+
+def _reduce(kind: str, arrays: Sequence[Array], steps: Sequence[Step]) -> float:
     first, last = np.mean(arrays[0][..., 0]), np.mean(arrays[-1][..., -1])
     match kind:
         case "start":
@@ -106,8 +135,18 @@ def _reduce(kind: str, arrays: Sequence[Array]) -> float:
         case "max":
             return float(max(np.max(array) for array in arrays))
         case "mean":
-            return float(np.mean(np.concatenate([array.ravel() for array in arrays])))
+            return _mean_over_time(arrays, [step.times_s for step in steps])
     return float(last)
+
+
+def _mean_over_time(arrays: Sequence[Array], times: Sequence[Array]) -> float:
+    """Return the mean over time, and over space where there is any."""
+    lines = [array.reshape(-1, array.shape[-1]).mean(axis=0) for array in arrays]
+    seconds = sum(float(t[-1] - t[0]) for t in times)
+    if seconds == 0:
+        return float(np.mean(np.concatenate(lines)))
+    pairs = zip(lines, times, strict=True)
+    return sum(float(np.trapezoid(line, t)) for line, t in pairs) / seconds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,16 +158,20 @@ class VoltageErrors:
 
 
 def voltage_errors(steps: Sequence[Step], measured: Measured) -> VoltageErrors:
-    """Return the error at each measured time.
+    """Return the error at each measured time, counted from the first.
 
-    The simulation is interpolated to the measured times, counted from the
-    first; after its end it is held at its last voltage. A point stands for
-    half the time to its neighbours, so that uneven sampling weighs nothing.
+    Where the step was not solved for these times, its stored points are
+    interpolated. After its end the simulation is held at its last voltage. A
+    point stands for half the time to its neighbours, so that uneven sampling
+    weighs nothing.
     """
+    measured_times = np.asarray(measured.times_s) - measured.times_s[0]
     times = np.concatenate([step.times_s for step in steps])
     voltage = np.concatenate([step.values["Voltage [V]"] for step in steps])
-    measured_times = np.asarray(measured.times_s) - measured.times_s[0]
     simulated = np.interp(measured_times, times - times[0], voltage)
+    exact = steps[0].measured_voltage_v
+    if exact is not None:
+        simulated[: len(exact)] = exact
     seconds = np.gradient(measured_times)
     seconds[[0, -1]] /= 2
     return VoltageErrors(simulated - np.asarray(measured.voltage_v), seconds)

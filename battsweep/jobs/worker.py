@@ -7,7 +7,7 @@ import platform
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from importlib.metadata import version
@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from battsweep.data.columns import column_named
 from battsweep.jobs.child import Child
+from battsweep.jobs.failures import Failure
 from battsweep.jobs.groups import FitItem, Group, Item
 from battsweep.jobs.solve import Result
 from battsweep.slurm.environment import allocation_provenance
@@ -118,6 +119,12 @@ def receipt(task: Task, result: Result, attempt: int) -> Receipt:
         wall_s=result.wall_s,
         log=result.log,
     )
+
+
+def lost_receipt(task: Task, message: str, attempt: int) -> Receipt:
+    """Return the record of a task whose worker was lost."""
+    failed = Result({}, {}, (), {}, failure=Failure("crashed", message))
+    return replace(receipt(task, failed, attempt), outcome="lost", failure_class=None)
 
 
 def table(columns: Mapping[str, object]) -> pa.Table:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 import time
 
 import pytest
 
+from battsweep.errors import LostError
 from battsweep.jobs.child import Child
 from battsweep.jobs.plan import make_plan
 
@@ -93,3 +95,18 @@ def test_a_task_whose_process_dies_once_is_solved_at_the_second_try(child, make_
     killer.join()
     assert all(result.failure is None for result, _, _ in results)
     assert [tries for _, tries, _ in results] == [2, 1, 1]
+
+
+def test_a_child_that_could_not_be_started_is_started_the_next_time(child, make_sweep):
+    group, items = chunk(make_sweep(f"{HEAD}[protocols.p]\ndischarge = '1C'\n{DIFFUSIVITIES}"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+    try:
+        with pytest.raises(LostError):
+            list(child.solve(group, items, time_limit_s=60))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    results = list(child.solve(group, items, time_limit_s=60))
+    assert all(result.failure is None for result, _, _ in results)

@@ -57,11 +57,36 @@ def test_a_profile_that_ends_at_the_cut_off_is_infeasible_and_keeps_its_rows(mak
     assert result.columns["current_ampere"][0] == pytest.approx(-5)
 
 
-def test_a_constant_current_that_reaches_no_limit_is_infeasible(make_sweep):
+def test_a_cell_far_larger_than_its_nominal_capacity_still_reaches_its_limit(make_sweep):
     text = f"{HEAD}[protocols.p]\ndischarge = '1C'\n[[axes]]\n'Electrode height [m]' = [2.0]\n"
     result = outcome(make_sweep(text + TAIL))
+    assert result.failure is None
+    assert result.columns["voltage_volt"][-1] == pytest.approx(2.5, abs=1e-3)
+    assert result.columns["test_time_second"][-1] > 5 * 3600
+
+
+def test_a_discharge_that_ends_at_no_voltage_limit_is_infeasible(make_sweep):
+    sweep = make_sweep(
+        "name = 't'\n[cells.A]\nparameter_set = 'OKane2022'\n[models.M]\ntype = 'SPM'\n"
+        "options = { SEI = 'ec reaction limited', 'SEI porosity change' = true }\n"
+        "[protocols.p]\ndischarge = 'C/5'\n[[axes]]\n'EC diffusivity [m2.s-1]' = [2e-12]\n"
+    )
+    result = outcome(sweep)
     assert result.failure.failure_class == "infeasible"
-    assert "no voltage limit was reached" in result.failure.message
+    assert "Zero negative electrode porosity cut-off" in result.failure.message
+    assert len(result.columns["voltage_volt"]) > 10
+
+
+def test_a_protocol_all_of_whose_steps_are_skipped_is_infeasible(make_sweep):
+    steps = ["Charge at 1C until 4.0 V"]
+    result = outcome(make_sweep(f"{HEAD}[protocols.p]\nsteps = {steps}\ninitial_soc = 1.0\n{TAIL}"))
+    assert result.failure.failure_class == "infeasible"
+
+
+def test_the_time_may_be_a_summary(make_sweep):
+    text = f"{HEAD}[protocols.p]\ndischarge = '1C'\n[output]\nsummary = ['end Time [s]']\n"
+    result = outcome(make_sweep(text))
+    assert result.summary["end Time [s]"] == result.columns["test_time_second"][-1]
 
 
 def test_an_input_without_effect_is_said_in_the_log(make_sweep):

@@ -153,3 +153,15 @@ def test_points_lie_on_the_curve_that_a_fine_grid_gives(make_sweep):
         fine.columns["voltage_volt"],
     )
     np.testing.assert_allclose(coarse.columns["voltage_volt"], expected, atol=1e-4)
+
+
+def test_a_protocol_without_a_state_of_charge_does_not_take_another_ones(make_sweep):
+    sweep = make_sweep(
+        f"{HEAD}[models.SPM]\n[protocols.a]\ndischarge = '1C'\ninitial_soc = 0.5\n"
+        f"[protocols.b]\ndischarge = '1C'\n[output]\nevery = 60\n{SOLVER}"
+    )
+    pybamm = import_pybamm()
+    for task, result in solved(sweep):
+        soc = 0.5 if task.protocol == "a" else None
+        voltage = fresh(task, model=pybamm.lithium_ion.SPM(), current=5.0, soc=soc)
+        np.testing.assert_allclose(result.columns["voltage_volt"], voltage, atol=CLOSE_V)

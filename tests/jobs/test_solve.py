@@ -244,3 +244,25 @@ def test_a_step_that_pybamm_skips_is_said_in_the_log(make_sweep):
     *_, result = answers(group, (item,), Builds())
     assert result.failure is None
     assert "cycle 1, step 1: skipped" in result.log
+
+
+@pytest.mark.parametrize(
+    "sampling", ["every = 10", "every = 60", "every = 'solver'", "points = 20"]
+)
+def test_the_error_against_a_curve_does_not_depend_on_what_is_kept(sampling, make_sweep, tmp_path):
+    times = np.concatenate([np.arange(0, 600, 10.0), np.arange(600, 3400, 100.0)])
+    voltage = 4.0 - 0.0003 * times
+    lines = "\n".join(f"{t},{v}" for t, v in zip(times, voltage, strict=True))
+    (tmp_path / "curve.csv").write_text(f"test_time_second,voltage_volt\n{lines}\n")
+    sweep = make_sweep(
+        "name = 't'\n[cells.A]\nparameter_set = 'Chen2020'\n[models.SPM]\n"
+        "[protocols.p]\ndischarge = '1C'\n"
+        "[[measured]]\ncell = 'A'\nprotocol = 'p'\nfile = 'curve.csv'\n"
+        f"[output]\n{sampling}\nsummary = ['rmse']\n"
+        "[run]\nsolver = { rtol = 1e-7, atol = 1e-9 }\n"
+    )
+    [(group, item)] = make_plan(sweep).placed
+    *_, result = answers(group, (item,), Builds())
+    assert result.summary["rmse [mV]"] == pytest.approx(121.2475, abs=1e-3)
+    kept = {"every = 10": 358, "every = 60": 61, "points = 20": 20}
+    assert len(result.columns["voltage_volt"]) == kept.get(sampling, 175)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -104,3 +106,27 @@ def test_points_added_where_nothing_changes_weigh_nothing(shares):
     uneven = np.unique(np.concatenate([plain, 100 * np.array(shares) ** 8]))
     found = [rmse_mv(steps, measured(t, 3.9 - (t / 100) ** 2)) for t in (plain, uneven)]
     assert found[1] == pytest.approx(found[0], rel=1e-3)
+
+
+@given(st.floats(0.1, 10), st.floats(0.1, 10))
+def test_of_a_current_that_changes_sign_each_direction_is_its_own_triangle(up, down):
+    steps = [step([0, 10], [1, 1], [up, -down])]
+    crossing = 10 * up / (up + down)
+    assert number("capacity", steps) == pytest.approx(up * crossing / 2 / 3600)
+    assert number("charge capacity", steps) == pytest.approx(down * (10 - crossing) / 2 / 3600)
+    assert number("energy", steps) == pytest.approx(up * crossing / 2 / 3600)
+
+
+def test_a_profile_counts_its_own_points_between_the_stored_ones():
+    times, amperes = np.array([0.0, 10, 20, 30]), np.array([0.0, 5, -5, 0])
+    coarse = step([0, 30], [3.7, 3.7], [0, 0])
+    steps = [replace(coarse, current=(times, amperes))]
+    assert number("capacity", steps) == pytest.approx((25 + 12.5) / 3600)
+    assert number("charge capacity", steps) == pytest.approx((25 + 12.5) / 3600)
+    assert number("energy", steps) == pytest.approx(3.7 * 37.5 / 3600)
+
+
+def test_a_mean_is_over_time_and_not_over_points():
+    times = np.array([0, 1, 2, 3, 4, 100.0])
+    steps = [step(times, [4, 4, 4, 4, 4, 2], np.ones(6))]
+    assert number("mean Voltage [V]", steps) == pytest.approx((4 * 4 + 96 * 3) / 100)

@@ -1,0 +1,117 @@
+"""PyBaMM's solution as steps: what is kept of it, and what is read off it more finely."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from battsweep.jobs.build import Built
+from battsweep.jobs.groups import Item
+from battsweep.jobs.summarise import Array, Step
+from battsweep.sweep.spec import Measured, Profile
+
+VOLTAGE = "Voltage [V]"
+
+
+def steps_of(solution: Any, built: Built, item: Item) -> tuple[Step, ...]:
+    """Return the steps of a solution, without those that PyBaMM skipped."""
+    if not built.is_experiment:
+        return (_only_step(solution, built, item),)
+    return tuple(
+        _part(cycle, step, part, built) for cycle, step, part in _parts(solution) if len(part.t) > 1
+    )
+
+
+def skipped(solution: Any, built: Built) -> tuple[str, ...]:
+    """Return a note for each step that PyBaMM passed over in silence."""
+    if not built.is_experiment:
+        return ()
+    return tuple(
+        f"cycle {cycle}, step {step}: skipped, as its end condition held at its start"
+        for cycle, step, part in _parts(solution)
+        if len(part.t) == 1
+    )
+
+
+def finite_part(step: Step) -> Step:
+    """Return a step until its first value that is no number."""
+    bad = np.zeros(len(step.times_s), dtype=bool)
+    for array in step.values.values():
+        bad |= ~np.isfinite(array).reshape(-1, len(step.times_s)).all(axis=0)
+    end = int(np.argmax(bad)) if bad.any() else len(bad)
+    values = {name: array[..., :end] for name, array in step.values.items()}
+    return Step(step.cycle, step.step, step.times_s[:end], values)
+
+
+def count_steps(solution: Any) -> int:
+    """Return how many steps of an experiment were done or skipped."""
+    return sum(1 for _ in _parts(solution))
+
+
+def measured_times(measured: Measured) -> Array:
+    """Return the times of a measured curve, counted from its first."""
+    return np.asarray(measured.times_s) - measured.times_s[0]
+
+
+def _parts(solution: Any) -> Iterator[tuple[int, int, Any]]:
+    for cycle, cycle_solution in enumerate(solution.cycles, start=1):
+        for step, part in enumerate(cycle_solution.steps, start=1):
+            yield cycle, step, part
+
+
+def _part(cycle: int, step: int, part: Any, built: Built) -> Step:
+    points = built.group.output.points
+    if points is None:
+        times = np.array(part.t, dtype=float)
+        values = {name: _entries(part[name].entries, len(times)) for name in built.variables}
+    else:
+        times = np.linspace(part.t[0], part.t[-1], points)
+        values = {name: _entries(part[name](times), points) for name in built.variables}
+    return Step(cycle, step, times, values)
+
+
+def _only_step(solution: Any, built: Built, item: Item) -> Step:
+    """Return the one step of a constant current or a profile.
+
+    Rows that were solved for a measured curve's sake alone are taken out
+    again; a grid is part of what was asked for, and so is the end.
+    """
+    step = _part(1, 1, solution, built)
+    at = None if item.measured is None else measured_times(item.measured)
+    at = None if at is None else at[at <= step.times_s[-1]]
+    voltage = None
+    if at is not None and built.group.output.every_s is None:
+        voltage = _entries(solution[VOLTAGE](at), len(at))
+    elif at is not None:
+        voltage = step.values[VOLTAGE][_places(step.times_s, at)]
+        grid = built.grid(item.duration_s)
+        if grid is None:
+            raise ValueError("a solve at given times has a grid")
+        kept = _places(step.times_s, grid[grid <= step.times_s[-1]])
+        kept = np.union1d(kept, [len(step.times_s) - 1])
+        values = {name: array[..., kept] for name, array in step.values.items()}
+        step = Step(1, 1, step.times_s[kept], values)
+    current = _exact_current(built.group.protocol.profile, float(step.times_s[-1]))
+    return Step(1, 1, step.times_s, step.values, voltage, current)
+
+
+def _places(times: Array, wanted: Array) -> Any:
+    """Return where each wanted time stands among increasing times; the nearest there is."""
+    right = np.clip(np.searchsorted(times, wanted), 1, len(times) - 1)
+    return np.where(wanted - times[right - 1] < times[right] - wanted, right - 1, right)
+
+
+def _exact_current(profile: Profile | None, end: float) -> tuple[Array, Array] | None:
+    """Return a current profile's own points until the end, positive on discharge."""
+    if profile is None or profile.quantity != "current":
+        return None
+    times, amperes = np.asarray(profile.times_s), -np.asarray(profile.values)
+    until = np.append(times[times < end], end)
+    return until, np.interp(until, times, amperes)
+
+
+def _entries(values: Any, length: int) -> Array:
+    array = np.array(values, dtype=float)
+    return array.reshape(length) if array.size == length else array
