@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from battsweep.errors import Fault, SpecError
+from battsweep.jobs.groups import CAPACITY
 from battsweep.jobs.physics import (
     base_parameter_values,
     canonical_step,
@@ -23,6 +25,7 @@ from battsweep.sweep.summaries import parse_summary
 from battsweep.sweep.task import Resolved, ResolvedCell
 
 SCALAR_DOMAINS: tuple[list[str], ...] = ([], ["current collector"])
+C_RATE = re.compile(r"[\d}.]\s*C\b|\bC/")
 NOT_PHYSICS = ("citations", "chemistry")
 
 
@@ -64,10 +67,20 @@ def catalogue(sweep: Sweep) -> Catalogue:
     for name, made in models.items():
         _check_outputs(sweep, name, made, faults)
     _check_conflicts(sweep, faults)
+    _check_capacity(sweep, cells, faults)
     if faults:
-        raise SpecError(faults)
+        raise SpecError([*faults, *_step_faults(sweep)])
     contents = {m.name: _model_content(m, models[m.name]) for m in sweep.models}
     return Catalogue(Resolved(cells, contents, canonical_step), sets, models)
+
+
+def faults_known_to_pybamm(sweep: Sweep) -> list[Fault]:
+    """Return what PyBaMM has to say of a sweep, or of the readable part of one."""
+    try:
+        catalogue(sweep)
+    except SpecError as error:
+        return list(error.faults)
+    return _step_faults(sweep)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -193,6 +206,41 @@ def _check_conflicts(sweep: Sweep, faults: list[Fault]) -> None:
         elif charged and name.startswith("Initial concentration in ") and "electrode" in name:
             message = "initial_soc sets this too and would silently win; keep one of the two"
             faults.append(Fault(str(sweep.path), place, message))
+
+
+def _check_capacity(sweep: Sweep, cells: Mapping[str, ResolvedCell], faults: list[Fault]) -> None:
+    """Refuse C-rates that no capacity gives a meaning to."""
+    message = f"C-rates need a {CAPACITY!r} above 0; it is"
+    texts = [text for p in sweep.protocols for text in (p.current, *p.steps)]
+    if not any(C_RATE.search(text) for text in texts):
+        return
+    for name, cell in cells.items():
+        value = cell.content.get(CAPACITY)
+        if not isinstance(value, float) or value <= 0:
+            found = "missing" if value is None else repr(value)
+            place = f"cells.{name}.overrides.{CAPACITY}"
+            faults.append(Fault(str(sweep.path), place, f"{message} {found}; set it"))
+    for number, axis in enumerate(sweep.axes):
+        for name, column in zip(axis.names, zip(*axis.rows, strict=True), strict=True):
+            wrong = [v for v in column if name == CAPACITY and not (isinstance(v, float) and v > 0)]
+            if wrong:
+                fault = Fault(str(sweep.path), f"axes.{number}.{name}", f"{message} {wrong[0]!r}")
+                faults.append(fault)
+
+
+def _step_faults(sweep: Sweep) -> list[Fault]:
+    """Return the steps without placeholders that PyBaMM does not understand."""
+    faults: list[Fault] = []
+    for protocol in sweep.protocols:
+        for number, text in enumerate(protocol.steps):
+            if "{" in text:
+                continue
+            try:
+                canonical_step(text)
+            except ValueError as error:
+                place = f"protocols.{protocol.name}.steps.{number}"
+                faults.append(Fault(str(sweep.path), place, str(error)))
+    return faults
 
 
 def _first_line(error: BaseException) -> str:

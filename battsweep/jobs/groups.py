@@ -127,7 +127,7 @@ class Grouper:
         if protocol.kind == "constant":
             amperes = current_a(protocol.current, float(capacity or 0))
             inputs[CURRENT] = amperes if protocol.direction == "discharge" else -amperes
-            duration = protocol.duration_s or 5 * 3600 * float(capacity or 0) / amperes
+            duration = protocol.duration_s or 5 * 3600 * float(capacity or amperes) / amperes
             protocol = replace(protocol, current="", direction="discharge", duration_s=None)
         elif protocol.profile is not None:
             duration = protocol.profile.times_s[-1]

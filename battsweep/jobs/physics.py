@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -42,6 +43,8 @@ def base_parameter_values(parameter_set: str) -> Any:
     if not parameter_set.endswith(".json"):
         return pybamm.ParameterValues(parameter_set)
     content = json.loads(Path(parameter_set).read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError("it must hold one table of parameter names and values")
     if "Header" in content:
         return pybamm.ParameterValues.create_from_bpx(parameter_set)
     if any(isinstance(value, dict) for value in content.values()):
@@ -85,6 +88,12 @@ def mesh_points(model: Model, pybamm_model: Any) -> dict[str, int]:
     return {**pybamm_model.default_var_pts, **model.mesh}
 
 
+STEPS = (
+    "write steps such as 'Discharge at 1C until 2.5 V', 'Rest for 30 minutes',"
+    " 'Hold at 4.2 V until C/50'"
+)
+
+
 @lru_cache(maxsize=4096)
 def parse_step(text: str) -> Any:
     """Return the `pybamm.step` that a step's text means.
@@ -96,10 +105,13 @@ def parse_step(text: str) -> Any:
     """
     pybamm = import_pybamm()
     try:
-        return pybamm.step.string(text)
+        step = pybamm.step.string(text)
     except Exception as error:  # PyBaMM raises many kinds for a text it cannot read
-        first = (str(error).strip().splitlines() or ["not a step"])[0]
-        raise ValueError(first) from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{text!r}: PyBaMM does not understand it ({reason}); {STEPS}") from error
+    if not all(math.isfinite(s) and s > 0 for s in (step.duration, step.period or 1.0)):
+        raise ValueError(f"{text!r}: a duration must be above 0 and finite; {STEPS}")
+    return step
 
 
 def canonical_step(text: str) -> object:

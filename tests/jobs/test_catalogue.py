@@ -276,3 +276,39 @@ def test_a_file_that_cannot_be_read_says_which_and_why(content, reason, tmp_path
     assert fault.place == "cells.second.parameter_set"
     assert str(tmp_path / "broken.json") in fault.message
     assert reason in fault.message
+
+
+@pytest.mark.parametrize("value", ["0", "-5"])
+def test_a_c_rate_needs_a_capacity_above_zero(value, make_sweep):
+    text = (
+        "name = 't'\n[cells.A]\nparameter_set = 'Chen2020'\n"
+        f"overrides = {{ 'Nominal cell capacity [A.h]' = {value} }}\n"
+        "[models.SPM]\n[protocols.p]\ndischarge = '1C'\n"
+    )
+    with pytest.raises(SpecError, match="C-rates need") as caught:
+        make_plan(make_sweep(text))
+    assert caught.value.faults[0].place == "cells.A.overrides.Nominal cell capacity [A.h]"
+
+
+@pytest.mark.parametrize(
+    "step", ["Rest for 1e400 hours", "Discharge at 1C for -1 hour", "Hold at 4.2 V until C/0"]
+)
+def test_a_step_that_cannot_be_says_what_a_step_looks_like(step, make_sweep):
+    text = (
+        "name = 't'\n[cells.A]\nparameter_set = 'Chen2020'\n[models.SPM]\n"
+        f"[protocols.p]\nsteps = ['{step}']\n"
+    )
+    with pytest.raises(SpecError, match="Rest for 30 minutes") as caught:
+        make_plan(make_sweep(text))
+    assert caught.value.faults[0].place == "protocols.p.steps.0"
+
+
+def test_wrong_names_do_not_hide_wrong_steps(make_sweep):
+    text = (
+        "name = 't'\n[cells.A]\nparameter_set = 'Chen2021'\n[models.SPN]\n"
+        "[protocols.p]\nsteps = ['Dischrge at 1C']\n"
+    )
+    with pytest.raises(SpecError) as caught:
+        make_plan(make_sweep(text))
+    places = {fault.place for fault in caught.value.faults}
+    assert places == {"cells.A.parameter_set", "models.SPN.type", "protocols.p.steps.0"}
