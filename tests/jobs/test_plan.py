@@ -73,7 +73,7 @@ def test_states_of_charge_share_one_build(make_sweep):
 
 
 def test_charge_and_discharge_share_one_build(make_sweep):
-    text = "[protocols.down]\ndischarge = '1C'\n[protocols.up]\ncharge = '2 A'\ninitial_soc = 0\n"
+    text = "[protocols.down]\ndischarge = '1C'\n[protocols.up]\ncharge = '2 A'\n"
     plan = make_plan(make_sweep(ONE + text))
     assert list(plan.groups().values()) == [2]
     assert [item.inputs["Current function [A]"] for _, item in plan.placed] == [5, -2]
