@@ -38,7 +38,9 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.file, self.place, self.message) if part)
+        told = ": ".join(part for part in (self.file, self.place, self.message) if part)
+        # A file's text must not command the terminal that shows it.
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in told)
 
 
 class SpecError(BattsweepError):

@@ -32,20 +32,22 @@ def heatmap_figure(tasks: pd.DataFrame, *, x: str, y: str, value: str) -> Figure
     """Return a summary over ``x`` and ``y``, a panel each cell, model and protocol.
 
     Where the points are a grid, each cell of it shows the mean over its tasks
-    (and the number, if cells are few); where they are sampled, each is a dot.
+    (and the number, if cells are few), and is empty where none has a value;
+    where they are sampled, each is a dot.
     """
     together = [name for name in (x, y) if name in ("cell", "model", "protocol")]
-    known = tasks[tasks[value].notna() & tasks[x].notna() & tasks[y].notna()]
+    placed = tasks[tasks[x].notna() & tasks[y].notna()]
+    known = placed[placed[value].notna()]
     shown = panels(known, together=together)
     figure, axes = grid(len(shown), width=5.0, height=4.2)
     norm = norm_for(known[value].to_numpy(float)) if len(known) else Normalize(0, 1)
-    gridded = is_grid(known, x, y)
+    gridded = is_grid(placed, x, y)
+    rows, columns = _ordered(placed[y]), _ordered(placed[x])
     for one, panel in zip(axes, shown, strict=True):
         one.set_title(panel.title, fontsize=10)
         if gridded:
             table = panel.tasks.pivot_table(index=y, columns=x, values=value, aggfunc="mean")
-            table = table.reindex(index=_ordered(known[y]), columns=_ordered(known[x]))
-            _cells(one, table, norm)
+            _cells(one, table.reindex(index=rows, columns=columns), norm)
         else:
             _dots(one, panel.tasks, x, y, value, norm)
     label_outer(axes, axis_label(x), axis_label(y))

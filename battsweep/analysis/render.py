@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 FORMATS = ("text", "csv", "json", "markdown", "parquet")
 ID_DIGITS = 10
@@ -24,7 +25,7 @@ def render(frame: pd.DataFrame, format: str, *, width: int = 120) -> bytes:
     Raises
     ------
     ValueError
-        If the format is none of `FORMATS`.
+        If the format is none of `FORMATS`, or Parquet cannot hold a column.
     """
     match format:
         case "text":
@@ -175,5 +176,11 @@ def _parquet(frame: pd.DataFrame) -> bytes:
         if flat[name].map(lambda value: isinstance(value, dict | list | tuple)).any():
             flat[name] = flat[name].map(lambda value: json.dumps(_plain(value)))
     file = io.BytesIO()
-    flat.to_parquet(file, index=False)
+    try:
+        flat.to_parquet(file, index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise ValueError(
+            f"parquet holds one kind of value a column, numbers or text ({'; '.join(error.args)}); "
+            "use csv or json, or in SQL: CAST(column AS TEXT)"
+        ) from error
     return file.getvalue()

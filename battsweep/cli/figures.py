@@ -57,9 +57,7 @@ def voltage(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:
     given = choices.arguments
     colours = [*varied, *_LABELS, *load_summaries(tasks, varied)]
     colour = choices.pick("--colour", given.colour, colours, choose_colour(tasks, varied))
-    drawable = tasks[tasks["status"] == "done"]
-    if not len(drawable):
-        raise wrong("", f"none of the {len(tasks)} tasks is done; see battsweep status")
+    drawable = _finished(tasks)
     chosen = choose_curves(drawable, colour=colour)
     y = given.y or VOLTAGE.name
     table = store.series([str(task_id) for task_id in chosen["task_id"]])
@@ -84,6 +82,7 @@ def summary(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:
     from battsweep.analysis.choices import choose_colour, choose_summary, choose_x
     from battsweep.analysis.summaries import summary_figure
 
+    _finished(tasks)
     varied = load_varied(store, tasks)
     summaries = load_summaries(tasks, varied)
     given = choices.arguments
@@ -103,6 +102,7 @@ def heatmap(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:
     from battsweep.analysis.choices import choose_summary, choose_x
     from battsweep.analysis.heatmap import heatmap_figure
 
+    _finished(tasks)
     varied = load_varied(store, tasks)
     summaries = load_summaries(tasks, varied)
     given = choices.arguments
@@ -111,6 +111,8 @@ def heatmap(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:
     taken = [name for name in (given.x, given.y) if name is not None]
     x = choices.need("--x", given.x, known, choose_x(tasks, varied, taken=taken))
     y = choices.need("--y", given.y, known, choose_x(tasks, varied, taken=[x]))
+    if x == y:
+        raise wrong("--y", f"{y!r} lies along x already; give another one")
     return heatmap_figure(tasks, x=x, y=y, value=value)
 
 
@@ -142,6 +144,14 @@ def fit(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:
     series = by_task(store.series([one.task_id for one in fits[:MOST_FITS]]))
     measured = {(curve.cell, curve.name): curve for curve in load_measured(store)}
     return fit_figure(fits, series, measured)
+
+
+def _finished(tasks: pd.DataFrame) -> pd.DataFrame:
+    """Return the tasks that are done; a `SpecError` if none is."""
+    done = tasks[tasks["status"] == "done"]
+    if not len(done):
+        raise wrong("", f"none of the {len(tasks)} tasks is done; see battsweep status")
+    return done
 
 
 def _quoted(name: str) -> str:

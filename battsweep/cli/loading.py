@@ -63,6 +63,13 @@ def load_fits(store: Store, tasks: pd.DataFrame) -> list[FittedTask]:
     return fits
 
 
+def rmse_asked(store: Store, tasks: pd.DataFrame) -> bool:
+    """Return whether a sweep of these tasks has measured curves and asks for the RMSE."""
+    sweeps = store.query("SELECT sweep, plan FROM sweep").itertuples()
+    plans = [json.loads(str(row.plan)) for row in sweeps if row.sweep in set(tasks["sweep"])]
+    return any(plan["measured"] and "rmse" in plan["output"]["summary"] for plan in plans)
+
+
 def load_measured(store: Store) -> list[MeasuredCurve]:
     """Return all measured curves of a store."""
     from battsweep.analysis.series import MeasuredCurve

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from battsweep.cli.table import add_table
 from battsweep.errors import BattsweepError, SpecError, StoreError
 
 DONE, SOME_FAILED, INPUT_WRONG, INTERRUPTED = 0, 1, 2, 130
+_REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 _COMMANDS = (
     add_plan,
     add_run,
@@ -80,15 +82,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; only usage errors and help exit."""
-    arguments = build_parser().parse_args(argv)
+    if sys.stdout is None:  # a file that is opened later would take its place
+        print("battsweep: standard output is closed; use > /dev/null", file=sys.stderr)
+        return SOME_FAILED
     try:
-        status: int = arguments.function(arguments)
-        sys.stdout.flush()
-        return status
+        return _call(argv)
     except BrokenPipeError:
-        # The reader left; Python would complain again when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
+        return DONE  # the reader left
     except KeyboardInterrupt:
         print("battsweep: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -99,8 +99,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BattsweepError as error:
         _complain([str(error)])
         return SOME_FAILED
+    except OSError as error:
+        if error.filename is None and error.errno in _REFUSED:
+            _complain([f"cannot write: {error.strerror}; send the output elsewhere"])
+            return SOME_FAILED
+        return confess(error)
     except Exception as error:
         return confess(error)
+    finally:
+        _let_go_of_output()
+
+
+def _call(argv: Sequence[str] | None) -> int:
+    try:
+        arguments = build_parser().parse_args(argv)
+        status: int = arguments.function(arguments)
+    except SystemExit:
+        sys.stdout.flush()  # help, too, may find no place
+        raise
+    sys.stdout.flush()
+    return status
+
+
+def _let_go_of_output() -> None:
+    """Let nobody try again, as Python does at its end, to write what was refused."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(lines: Sequence[str]) -> int:

@@ -10,6 +10,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from battsweep.cli.sweep_file import load
+
 if TYPE_CHECKING:
     from battsweep.jobs.groups import Place
     from battsweep.jobs.plan import Plan
@@ -42,9 +44,8 @@ def add_plan(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def main(args: argparse.Namespace) -> int:
     """Print the plan."""
     from battsweep.jobs.plan import make_plan
-    from battsweep.sweep.load import load_sweep
 
-    plan = make_plan(load_sweep(args.sweep))
+    plan = make_plan(load(args.sweep))
     if args.json:
         json.dump(as_json(plan), sys.stdout, indent=1)
         print()

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from battsweep.cli.progress import ProgressDisplay, duration
+from battsweep.cli.sweep_file import load
 from battsweep.errors import LostError
 from battsweep.jobs.progress import Progress
 
@@ -55,9 +56,8 @@ def _positive(text: str) -> int:
 def main(args: argparse.Namespace) -> int:
     """Plan, compute, and say how it went."""
     from battsweep.slurm.environment import allotted_cores
-    from battsweep.sweep.load import load_sweep
 
-    sweep = load_sweep(args.sweep)
+    sweep = load(args.sweep)
     store = args.store or Path(f"{sweep.name}-store")
     workers = args.workers or allotted_cores()
 

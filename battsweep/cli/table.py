@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from battsweep.cli.arguments import add_command, add_output, add_store, add_where, wrong
-from battsweep.cli.loading import load_fits, load_simulations, load_summaries, load_varied
-from battsweep.cli.output import write_table
+from battsweep.cli.loading import (
+    load_fits,
+    load_simulations,
+    load_summaries,
+    load_varied,
+    rmse_asked,
+)
+from battsweep.cli.output import table_format, write_tables
 from battsweep.cli.selection import open_for, selected_tasks, sweep_asked
+from battsweep.errors import Fault, SpecError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +66,12 @@ def table(arguments: argparse.Namespace) -> int:
         raise wrong("--where", f"selects tasks; the table {name!r} has none")
     with open_for(arguments) as store:
         sweep = sweep_asked(store, arguments.sweep)
-        write_table(_frame(store, name, where, sweep), arguments)
+        if name == "rmse":
+            tasks = selected_tasks(store, where, sweep)
+            frames = _rmse(store, tasks, several=table_format(arguments) == "text")
+        else:
+            frames = {"": _frame(store, name, where, sweep)}
+        write_tables(frames, arguments)
     return 0
 
 
@@ -75,31 +88,62 @@ def _frame(store: Store, name: str, where: str | None, sweep: str | None) -> pd.
     if name == "failures":
         failures = store.failures(sweep=sweep)
         return failures[failures["task_id"].isin(tasks["task_id"])]
-    if name == "fits":
-        from battsweep.analysis.fits import parameter_table
+    from battsweep.analysis.fits import parameter_table
 
-        return parameter_table(load_fits(store, tasks))
-    return _rmse(store, tasks)
+    return parameter_table(load_fits(store, tasks))
 
 
-def _rmse(store: Store, tasks: pd.DataFrame) -> pd.DataFrame:
-    from battsweep.analysis.fits import rmse_table
-    from battsweep.analysis.overview import RMSE, rmse_overview
-
+def _rmse(store: Store, tasks: pd.DataFrame, *, several: bool) -> dict[str, pd.DataFrame]:
+    """Return a table of the simulations, one of the fits, or both with headings."""
     simulations = load_simulations(store, tasks)
     if not len(simulations):
-        return rmse_table(load_fits(store, tasks))
-    if len(simulations) < len(tasks):
+        return {"": _fits_rmse(store, tasks)}
+    if len(simulations) == len(tasks):
+        return {"": _simulations_rmse(store, simulations)}
+    if not several:
         raise wrong(
             "rmse",
             "simulations and fits have tables of their own; "
             "choose with --where \"kind == 'fit'\" or --sweep",
         )
+    frames, faults = {}, list[Fault]()
+    for title, frame_of, part in (
+        ("Simulations against measured curves", _simulations_rmse, simulations),
+        ("Fits: before and after", _fits_rmse, tasks),
+    ):
+        try:
+            frames[title] = frame_of(store, part)
+        except SpecError as error:
+            faults += error.faults
+    if not frames:
+        raise SpecError(faults)
+    for fault in faults:
+        print(f"battsweep: {fault}", file=sys.stderr)
+    return frames
+
+
+def _fits_rmse(store: Store, tasks: pd.DataFrame) -> pd.DataFrame:
+    from battsweep.analysis.fits import rmse_table
+
+    return rmse_table(load_fits(store, tasks))
+
+
+def _simulations_rmse(store: Store, tasks: pd.DataFrame) -> pd.DataFrame:
+    from battsweep.analysis.overview import RMSE, rmse_overview
+
     varied = load_varied(store, tasks)
-    if RMSE not in load_summaries(tasks, varied):
+    if RMSE in load_summaries(tasks, varied) and tasks[RMSE].notna().any():
+        return rmse_overview(tasks, varied=varied)
+    if not rmse_asked(store, tasks):
         raise wrong(
             "rmse",
             "no task was held against a measured curve; "
             'the sweep file needs [[measured]] and summary = ["rmse"]',
         )
-    return rmse_overview(tasks, varied=varied)
+    done, failed = (int((tasks["status"] == word).sum()) for word in ("done", "failed"))
+    raise wrong(
+        "rmse",
+        f"no task has an error against a measured curve: of {len(tasks)}, {done} are done "
+        f"and {failed} failed; where tasks are done, none has the cell, the protocol "
+        "and the values 'at' of a [[measured]]",
+    )

@@ -74,15 +74,6 @@ def catalogue(sweep: Sweep) -> Catalogue:
     return Catalogue(Resolved(cells, contents, canonical_step), sets, models)
 
 
-def faults_known_to_pybamm(sweep: Sweep) -> list[Fault]:
-    """Return what PyBaMM has to say of a sweep, or of the readable part of one."""
-    try:
-        catalogue(sweep)
-    except SpecError as error:
-        return list(error.faults)
-    return _step_faults(sweep)
-
-
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x' or 'y'?", or nothing where nothing is near."""
     by_lower = {candidate.lower(): candidate for candidate in known}
@@ -140,18 +131,17 @@ def _resolve_model(sweep: Sweep, model: Model, faults: list[Fault]) -> Any | Non
         message = f"PyBaMM has no lithium-ion model {model.type!r}{hint}"
         faults.append(Fault(str(sweep.path), f"{place}.type", message))
         return None
-    try:
-        made = make_model(model)
-    except Exception as error:  # OptionError, and others for odd values
-        message = f"{_first_line(error)} (options: {dict(model.options)!r})"
-        faults.append(Fault(str(sweep.path), f"{place}.options", message))
-        return None
-    points = made.default_var_pts
+    points = known[model.type]().default_var_pts
     for name in model.mesh:
         if name not in points:
             message = f"not a mesh domain of {model.type}{did_you_mean(name, points)}"
             faults.append(Fault(str(sweep.path), f"{place}.mesh.{name}", message))
-    return made
+    try:
+        return make_model(model)
+    except Exception as error:  # OptionError, and others for odd values
+        message = f"{_first_line(error)} (options: {dict(model.options)!r})"
+        faults.append(Fault(str(sweep.path), f"{place}.options", message))
+        return None
 
 
 def _model_content(model: Model, made: Any) -> dict[str, object]:

@@ -107,7 +107,8 @@ def parse_step(text: str) -> Any:
     try:
         step = pybamm.step.string(text)
     except Exception as error:  # PyBaMM raises many kinds for a text it cannot read
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first.partition(" For example")[0]
         raise ValueError(f"{text!r}: PyBaMM does not understand it ({reason}); {STEPS}") from error
     if not all(math.isfinite(s) and s > 0 for s in (step.duration, step.period or 1.0)):
         raise ValueError(f"{text!r}: a duration must be above 0 and finite; {STEPS}")

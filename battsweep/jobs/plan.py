@@ -62,6 +62,15 @@ def make_plan(sweep: Sweep) -> Plan:
     return Plan(sweep, sweep_id(sweep, tasks), tasks, tuple(placed), tuple(places.values()), known)
 
 
+def further_faults(sweep: Sweep) -> tuple[Fault, ...]:
+    """Return what PyBaMM finds wrong in the part of a sweep file that can be read."""
+    try:
+        make_plan(sweep)
+    except SpecError as error:
+        return error.faults
+    return ()
+
+
 def _fit_item(sweep: Sweep, fit: Fit, task: Task, grouper: Grouper, known: Catalogue) -> FitItem:
     """Return a fit with one group and item for each of its curves."""
     content = known.resolved.cells[task.cell].content

@@ -14,7 +14,7 @@ from battsweep.store.index import Index, Reconciled, digest_and_size
 from battsweep.store.layout import index_path, inside, shard_paths, store_format
 from battsweep.store.lock import driver_lock
 from battsweep.store.measured import read_measured
-from battsweep.store.shards import read_receipts
+from battsweep.store.shards import verify_shard
 from battsweep.store.sweeps import read_parameters, read_sweep_folder, sweep_folders
 
 LEFT_OVER_AFTER_S = 3600.0
@@ -36,8 +36,8 @@ class Finding:
 def check(store: Path, deep: bool = False) -> list[Finding]:
     """Return what is wrong with a store; empty if nothing is.
 
-    Sizes and presence are checked; with ``deep``, every byte against its
-    checksum, and the index against the shards.
+    Sizes and presence are checked; with ``deep``, every byte against the shards'
+    own checksums and the index's, and the index against the shards.
 
     Raises
     ------
@@ -98,14 +98,30 @@ def _shards(store: Path, index: Index, *, deep: bool) -> list[Finding]:
             findings.append(_unknown(store, path))
         else:
             _, size, digest = known[shard]
-            if path.stat().st_size != size or (deep and digest_and_size(path)[0] != digest):
-                findings.append(_damaged(store, path, "its content is not what was written"))
+            message = _fault(path, size, digest if deep else None)
+            if message:
+                findings.append(_damaged(store, path, message))
     return findings
+
+
+def _fault(path: Path, size: int, digest: str | None) -> str:
+    """Return what is wrong with a shard, in all its bytes if ``digest`` is given, or ""."""
+    found = path.stat().st_size
+    if not found:
+        return "it is empty"
+    if found != size or (digest is not None and digest_and_size(path)[0] != digest):
+        return "its content is not what was written"
+    if digest is not None:
+        try:
+            verify_shard(path)
+        except StoreError as error:
+            return str(error)
+    return ""
 
 
 def _unknown(store: Path, path: Path) -> Finding:
     try:
-        read_receipts(path)
+        verify_shard(path)
     except StoreError as error:
         return _damaged(store, path, str(error))
     return Finding("unknown", str(path), "the index does not know it yet", _rebuild(store))

@@ -65,8 +65,10 @@ def connect_reading(path: Path) -> sqlite3.Connection:
     Raises
     ------
     StoreError
-        If the index is damaged or newer, or never at rest long enough to copy.
+        If the index is missing, damaged or newer, or never at rest long enough to copy.
     """
+    if not path.exists():
+        raise StoreError(f"{path}: the index is missing; {_MEND}")
     with index_errors(path):
         try:
             connection = _open(f"file:{quote(str(path))}?mode=ro")

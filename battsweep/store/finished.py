@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from battsweep.store.index import Index
-from battsweep.store.layout import index_path, is_store
+from battsweep.store.layout import index_path, is_store, shard_paths
 from battsweep.store.sweeps import request_of, sweep_folders
 from battsweep.sweep.spec import Sweep
 
@@ -35,8 +35,8 @@ def finished_sweep(path: Path, sweep: Sweep) -> Finished | None:
             "SELECT sweep FROM sweep WHERE json_extract(plan, '$.request') = ?", (request,)
         ).fetchall()
         known = {folder.name for folder in sweep_folders(path)}
-        shards = index.connection.execute("SELECT shard FROM shard").fetchall()
-        if not all((path / shard).exists() for (shard,) in shards):
+        shards = {shard for (shard,) in index.connection.execute("SELECT shard FROM shard")}
+        if shards != {shard.as_posix() for shard in shard_paths(path)}:
             return None  # the driver will find out what that means
         for (sweep_id,) in rows:
             total, done, failed = index.connection.execute(_OUTCOMES, (sweep_id,)).fetchone()

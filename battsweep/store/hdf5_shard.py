@@ -6,12 +6,17 @@
     /missing/<column>        1 where a value is missing; only for columns with such
     /tasks/task_id, row_start, row_count
     /header/<key>            what a Parquet file has as key-value metadata
+
+Behind all that stand the word ``_SEAL`` and a sha256 of all bytes before it, which
+HDF5 passes over: its own checksums do not cover what lies between its objects.
 """
 
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import h5py
@@ -20,6 +25,9 @@ import pyarrow as pa
 
 _LIBVER = ("v110", "v110")  # older layouts have no checksums on metadata
 _CHUNK_ROWS = 8192
+_SEAL = b"sha256 ="
+_SEAL_SIZE = len(_SEAL) + 32
+_PIECE = 1 << 20
 
 
 def encode(table: pa.Table, groups: Sequence[tuple[int, int]], header: Mapping[str, str]) -> bytes:
@@ -44,7 +52,8 @@ def encode(table: pa.Table, groups: Sequence[tuple[int, int]], header: Mapping[s
         pairs = file.create_group("header")
         for key, text in header.items():
             _write(pairs, key, np.frombuffer(text.encode(), np.uint8))
-    return buffer.getvalue()
+    data = buffer.getvalue()
+    return b"".join([data, _SEAL, sha256(data).digest()])
 
 
 def read_header(path: Path) -> dict[str, str]:
@@ -57,6 +66,19 @@ def read_header(path: Path) -> dict[str, str]:
     """
     with _opened(path) as file:
         return {key: item[()].tobytes().decode() for key, item in file["header"].items()}
+
+
+def verify(path: Path) -> None:
+    """Hold every byte of a file against its seal; raises as `read_header` does."""
+    digest = sha256()
+    sealed = _sealed_digest(path)
+    with path.open("rb") as file:
+        left = path.stat().st_size - _SEAL_SIZE
+        while left and (piece := file.read(min(left, _PIECE))):
+            digest.update(piece)
+            left -= len(piece)
+    if left or digest.digest() != sealed:
+        raise ValueError("its bytes do not match their sha256")
 
 
 def read_ranges(
@@ -81,8 +103,19 @@ def read_ranges(
 
 
 def _opened(path: Path) -> h5py.File:
+    _sealed_digest(path)
     # A shard never changes, and HDF5's own locks fail on network file systems.
     return h5py.File(path, "r", locking=False)
+
+
+def _sealed_digest(path: Path) -> bytes:
+    """Return the sha256 behind all else; a file that was cut has none."""
+    with path.open("rb") as file:
+        file.seek(-_SEAL_SIZE, os.SEEK_END)  # an OSError where the file is shorter
+        word, digest = file.read(len(_SEAL)), file.read()
+    if word != _SEAL:
+        raise ValueError("it does not end as a shard does")
+    return digest
 
 
 def _write(group: h5py.Group, name: str, values: np.ndarray) -> h5py.Dataset:

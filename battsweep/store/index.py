@@ -25,7 +25,7 @@ from battsweep.store.layout import file_name, index_path, inside, shard_paths, s
 from battsweep.store.network import on_network
 from battsweep.store.receipts import Receipt
 from battsweep.store.schema import TABLES
-from battsweep.store.shards import read_header
+from battsweep.store.shards import read_header, verify_shard
 from battsweep.store.sweeps import SweepRecord, read_sweep_folder, sweep_folders
 
 
@@ -99,6 +99,7 @@ class Index:
         ------
         StoreError
             If the shard is missing or damaged; the index stays as it was.
+            Only the receipts are verified: for all bytes, see `verify_shard`.
         """
         path = inside(self.store, relative_path)
         header = read_header(path)
@@ -113,7 +114,7 @@ class Index:
     def reconcile(self) -> Reconciled:
         """Make the index agree with the files: add what is new, forget what is gone.
 
-        What cannot be read is reported and left out.
+        What is damaged, in whichever of its bytes, is reported and left out.
         """
         problems = []
         new_sweeps = new_shards = 0
@@ -129,6 +130,8 @@ class Index:
         indexed = set(self._column("SELECT shard FROM shard"))
         for shard in sorted(on_disk - indexed):
             try:
+                # From here on the index vouches for the bytes that it finds.
+                verify_shard(inside(self.store, shard))
                 self.ingest_shard(shard)
                 new_shards += 1
             except StoreError as error:

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -66,7 +67,7 @@ def driver_lock(store: Path) -> Generator[Driver]:
         stop.set()
         beat.join()
         if _read(path) == driver:
-            path.unlink(missing_ok=True)
+            _tidy(path)
 
 
 def current_driver(store: Path) -> Driver | None:
@@ -110,8 +111,14 @@ def _create(path: Path, driver: Driver) -> bool:
     except OSError as error:
         raise refusal(path, error) from error
     finally:
-        part.unlink(missing_ok=True)
+        _tidy(part)
     return True
+
+
+def _tidy(path: Path) -> None:
+    """Remove a file; one that cannot be is left, for what went wrong first says more."""
+    with suppress(OSError):
+        path.unlink()
 
 
 def _link(part: Path, path: Path) -> None:
@@ -133,10 +140,12 @@ def _put_aside(path: Path, stale: Driver) -> None:
         path.rename(aside)
     except FileNotFoundError:
         return
+    except OSError as error:
+        raise refusal(path, error) from error
     if _read(aside) != stale:
         with suppress(FileExistsError):
             os.link(aside, path)
-    aside.unlink(missing_ok=True)
+    _tidy(aside)
 
 
 def _read(path: Path) -> Driver | None:
@@ -158,13 +167,18 @@ def _is_stale(path: Path, holder: Driver) -> bool:
 
 
 def _now_there(folder: Path) -> float:
-    """Return the time as the file system has it: clocks of hosts differ."""
+    """Return the time as the file system has it: clocks of hosts differ.
+
+    Where nothing can be written, it is this host's.
+    """
     probe = folder / f".now.{uuid.uuid4().hex}.part"
     try:
         probe.touch(mode=0o600)
         return probe.stat().st_mtime
+    except OSError:
+        return time.time()
     finally:
-        probe.unlink(missing_ok=True)
+        _tidy(probe)
 
 
 def _beat(path: Path, driver: Driver, stop: threading.Event) -> None:

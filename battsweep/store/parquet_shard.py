@@ -2,7 +2,8 @@
 
 Parquet's page checksums cover neither the pages' headers nor the footer. So a
 seal stands just before the footer, in a gap that other readers pass over: the
-crc32 of each column chunk, their number, and a sha256 of these and the footer.
+crc32 of each column chunk and of all bytes before the seal, how many these are,
+and a sha256 of them and the footer.
 """
 
 from __future__ import annotations
@@ -23,14 +24,19 @@ _MAGIC = b"PAR1"
 _TAIL = 8  # four bytes for the footer's length, four for the magic
 _DIGEST = 32
 _CRC = 4
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sealed:
-    """A file's verified footer, and the crc32 of each column chunk, group by group."""
+    """A file's verified footer, the crc32 of each column chunk, group by group, and of all.
+
+    The last of ``crcs`` is that of the first ``body_size`` bytes: all before the seal.
+    """
 
     metadata: pq.FileMetaData
     crcs: tuple[int, ...]
+    body_size: int
 
 
 def encode(table: pa.Table, groups: Sequence[tuple[int, int]], header: Mapping[str, str]) -> bytes:
@@ -58,6 +64,7 @@ def encode(table: pa.Table, groups: Sequence[tuple[int, int]], header: Mapping[s
         for column in range(metadata.num_columns)
     ]
     footer = _footer_start(bytes(data[-_TAIL:]), len(data))
+    crcs.append(zlib.crc32(data[:footer]))
     seal = struct.pack(f"<{len(crcs) + 1}I", *crcs, len(crcs))
     digest = sha256(seal + data[footer:]).digest()
     return b"".join([data[:footer], seal, digest, data[footer:]])
@@ -74,6 +81,18 @@ def read_header(path: Path) -> dict[str, str]:
     with path.open("rb") as file:
         pairs = _unseal(file).metadata.metadata or {}
     return {key.decode(): value.decode() for key, value in pairs.items()}
+
+
+def verify(path: Path) -> None:
+    """Hold every byte of a file against its seal; raises as `read_header` does."""
+    with path.open("rb") as file:
+        sealed = _unseal(file)
+        file.seek(0)
+        found, left = 0, sealed.body_size
+        while left and (piece := file.read(min(left, _PIECE))):
+            found, left = zlib.crc32(piece, found), left - len(piece)
+        if left or found != sealed.crcs[-1]:
+            raise ValueError("its bytes do not match their crc32")
 
 
 def read_ranges(
@@ -138,7 +157,10 @@ def _unseal(file: BinaryIO) -> _Sealed:
     if sha256(seal + tail).digest() != digest:
         raise ValueError("the footer does not match its sha256")
     crcs = struct.unpack(f"<{count + 1}I", seal)[:-1]
-    return _Sealed(pq.read_metadata(pa.BufferReader(tail)), crcs)
+    metadata = pq.read_metadata(pa.BufferReader(tail))
+    if count != metadata.num_row_groups * metadata.num_columns + 1:
+        raise ValueError(f"{count} checksums are not one a column chunk and one for all")
+    return _Sealed(metadata, crcs, size - len(end))
 
 
 def _last_bytes(file: BinaryIO, count: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -108,6 +109,8 @@ def measured_frame(connection: sqlite3.Connection) -> pd.DataFrame:
 def query_frame(connection: sqlite3.Connection, sql: str) -> pd.DataFrame:
     """Return what a user's SQL says; it can read the index and nothing else.
 
+    Of columns with one name, the second is given "_2", and so on.
+
     Raises
     ------
     StoreError
@@ -128,7 +131,7 @@ def query_frame(connection: sqlite3.Connection, sql: str) -> pd.DataFrame:
         connection.set_authorizer(None)
     if cursor.description is None:
         raise StoreError("query: says nothing to read; start with SELECT")
-    return frame([name for name, *_ in cursor.description], rows)
+    return frame(_unlike([name for name, *_ in cursor.description]), rows)
 
 
 def select_tasks(
@@ -154,7 +157,7 @@ def select_tasks(
 
 
 def frame(columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
-    """Return rows as a data frame; columns may have the same name twice."""
+    """Return rows as a data frame."""
     import pandas as pd  # slow to import, and not needed for most of what a store does
 
     return pd.DataFrame.from_records(rows, columns=list(columns))
@@ -187,6 +190,16 @@ def _refuse_unknown_names(connection: sqlite3.Connection, where: str | None) -> 
             close = difflib.get_close_matches(name, [*known, *TASK_COLUMNS], n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"there are {sorted(known)}"
             raise StoreError(f"where: {where!r}: no task has {name!r}; {hint}")
+
+
+def _unlike(names: Sequence[str]) -> list[str]:
+    """Return names of which no two are the same: a, a_2, a_3 for a, a, a."""
+    found: list[str] = []
+    for name in names:
+        others = (f"{name}_{count}" for count in itertools.count(2))
+        free = (one for one in others if one not in names and one not in found)
+        found.append(next(free) if name in found else name)
+    return found
 
 
 def _authorize(action: int, *_: str | None) -> int:

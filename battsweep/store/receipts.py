@@ -6,7 +6,8 @@ import base64
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from operator import attrgetter
 
 FAILURE_CLASSES = (
     "infeasible",  # the physics or the protocol does not allow it
@@ -63,7 +64,9 @@ def encode_receipts(receipts: Sequence[Receipt]) -> bytes:
     ValueError
         If a number is not finite: NaN and infinity have no JSON form.
     """
-    records = [asdict(receipt) for receipt in receipts]
+    names = tuple(Receipt.__dataclass_fields__)
+    values_of = attrgetter(*names)
+    records = [dict(zip(names, values_of(receipt), strict=True)) for receipt in receipts]
     text = json.dumps(records, separators=(",", ":"), allow_nan=False)
     return base64.b85encode(zlib.compress(text.encode()))
 

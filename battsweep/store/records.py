@@ -18,10 +18,13 @@ from battsweep.store.shards import read_receipts
 from battsweep.store.sweeps import read_sweep
 
 _MOST_CANDIDATES = 8
+_NUMBER_DIGITS = 7  # so many digits, and no letters, are meant as a number
 _COLUMNS = (
     "task_id, number, sweep, kind, cell, model, protocol, status, failure_class, message, "
     "varied, parameters, summary, shard, row_start, row_count"
 )
+_SELECT = f"SELECT {_COLUMNS} FROM all_tasks WHERE"  # noqa: S608 - constants
+_ORDER = "ORDER BY task_id, sweep, number LIMIT 100"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,17 @@ def find_task(store: Path, connection: sqlite3.Connection, prefix: str) -> TaskR
     ------
     StoreError
         If there is none, or more than one; it names some that could be meant.
+        Also if a few digits are no task's number: they are not taken for an id.
     """
-    rows = _candidates(connection, prefix)
+    rows = _by_number(connection, prefix)
+    if not rows:
+        rows = _by_id(connection, prefix)
+        if rows and prefix.isdecimal() and len(prefix) <= _NUMBER_DIGITS:
+            longer = rows[0][0][: _NUMBER_DIGITS + 1]
+            raise StoreError(
+                f"{store}: no task has the number {prefix}, but an id begins so; to mean that "
+                f"task, give more of its id: {longer}"
+            )
     ids = list(dict.fromkeys(row[0] for row in rows))
     if len(ids) != 1:
         some = ", ".join(f"{row[0]} ({row[2]} number {row[1]})" for row in rows[:_MOST_CANDIDATES])
@@ -85,16 +97,16 @@ def receipts_of(
     return sorted(found, key=lambda pair: (pair[0].attempt, pair[0].started_utc))
 
 
-def _candidates(connection: sqlite3.Connection, prefix: str) -> list[tuple[Any, ...]]:
-    select = f"SELECT {_COLUMNS} FROM all_tasks WHERE "  # noqa: S608 - constants
-    order = " ORDER BY task_id, sweep, number LIMIT 100"
-    if prefix.isdecimal() and prefix.isascii() and len(prefix) < 18:
-        rows = connection.execute(f"{select} number = ? {order}", (int(prefix),)).fetchall()
-        if rows:
-            return rows
+def _by_number(connection: sqlite3.Connection, number: str) -> list[tuple[Any, ...]]:
+    if not (number.isdecimal() and number.isascii() and len(number) < 18):
+        return []
+    return connection.execute(f"{_SELECT} number = ? {_ORDER}", (int(number),)).fetchall()
+
+
+def _by_id(connection: sqlite3.Connection, prefix: str) -> list[tuple[Any, ...]]:
     # A range, and not LIKE, uses the index; ids are hexadecimal digits.
     values = (prefix, f"{prefix}g")
-    return connection.execute(f"{select} task_id >= ? AND task_id < ? {order}", values).fetchall()
+    return connection.execute(f"{_SELECT} task_id >= ? AND task_id < ? {_ORDER}", values).fetchall()
 
 
 def _record(store: Path, row: tuple[Any, ...]) -> TaskRecord:

@@ -140,6 +140,13 @@ def read_header(path: Path) -> ShardHeader:
         )
 
 
+def verify_shard(path: Path) -> None:
+    """Hold every byte of a shard against its own checksums; raises as `read_receipts` does."""
+    with _damage(path):
+        _format_of(path).verify(path)
+    read_header(path)
+
+
 def read_series(
     path: Path, row_start: int, row_count: int, columns: Sequence[str] | None = None
 ) -> pa.Table:
@@ -227,6 +234,7 @@ def _damage(path: Path) -> Generator[None]:
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM):
             raise refusal(path, error) from error
+        why = error if path.stat().st_size else "it is empty"
         raise StoreError(
-            f"{path}: is damaged ({error}); `battsweep check STORE --deep` says how to mend it"
+            f"{path}: is damaged ({why}); `battsweep check STORE --deep` says how to mend it"
         ) from error

@@ -10,17 +10,16 @@ from battsweep.sweep.faults import Faults, shown, suggestion
 from battsweep.sweep.quantities import is_number
 from battsweep.sweep.sampling import Bounds, count_rows, sample, spread
 from battsweep.sweep.schema import BoundsTable, RangeTable, SampledTable, SampleTable, check
-from battsweep.sweep.spec import Axis, Scalar
+from battsweep.sweep.spec import LABELS, NO_AXIS, Axis, Scalar
 from battsweep.sweep.tables import read_points
 
-RESERVED = ("cell", "model", "protocol")
 _MOST_NAMES = 1000
 
 
 def read_axes(
     value: object, *, folder: Path, seed: int, limit: int, faults: Faults
 ) -> tuple[Axis, ...]:
-    """Return the axes of a file; those with faults are noted and left out.
+    """Return the axes of a file; one with faults is noted, and varies nothing.
 
     Tables are looked for in ``folder``. An axis of more than ``limit`` points
     is a fault and is never made.
@@ -38,8 +37,7 @@ def read_axes(
             if name in owners and name not in ("sample", "table"):
                 faults.add(f"{place}.{name}", f"is varied by axes.{owners[name]} too; delete one")
             owners.setdefault(name, number)
-        if axis:
-            axes.append(axis)
+        axes.append(axis or NO_AXIS)
     return tuple(axes)
 
 
@@ -62,16 +60,32 @@ def _read_axis(
         axis = _from_columns(table, place, limit, faults)
     if axis and len(axis.rows) > limit:
         faults.add(place, _too_many(len(axis.rows), limit))
+    if axis and "sample" not in table:
+        _check_distinct(axis, place, faults)
     for name in axis.names if axis else table:
         _check_name(name, f"{place}.{name}", faults)
     return None if faults.under(place) else axis
 
 
 def _check_name(name: str, place: str, faults: Faults) -> None:
-    if name in RESERVED:
+    if name in LABELS:
         faults.add(place, f"{name!r} is a label of every task; give the axis another name")
     elif not name.strip() or not name.isprintable() or set(name) & set("{}`"):
         faults.add(place, f"{shown(name)}: a name needs printable characters, none of {{ }} `")
+
+
+def _check_distinct(axis: Axis, place: str, faults: Faults) -> None:
+    seen: set[tuple[Scalar, ...]] = set()
+    for number, row in enumerate(axis.rows):
+        if row in seen and len(row) == 1:
+            told = f"value {number}: {shown(row[0])}: stands there twice; delete one"
+            faults.add(f"{place}.{axis.names[0]}", told)
+            return
+        if row in seen:
+            point = shown(dict(zip(axis.names, row, strict=True)))
+            faults.add(place, f"point {number}: {point}: stands there twice; delete one")
+            return
+        seen.add(row)
 
 
 def _too_many(count: int, limit: int) -> str:
@@ -180,6 +194,6 @@ def _from_table(
     try:
         names, rows = read_points(folder / file)
     except SpecError as error:
-        faults.extend(error.faults)
+        faults.extend(error.faults, place=f"{place}.table")
         return None
     return Axis(names, rows)

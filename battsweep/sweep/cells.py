@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from battsweep.sweep.faults import Faults, shown
-from battsweep.sweep.schema import CellTable, ModelTable, check
+from battsweep.sweep.faults import Faults, shown, toml_key
+from battsweep.sweep.schema import CellTable, ModelTable, check, check_rest
 from battsweep.sweep.spec import Cell, Model
 from battsweep.sweep.tables import read_text
 
@@ -14,14 +14,24 @@ from battsweep.sweep.tables import read_text
 def labelled(value: object, place: str, faults: Faults) -> Iterator[tuple[str, object]]:
     """Yield the labels below a table such as ``[cells.X]``; at least one is needed."""
     if not isinstance(value, dict) or not value:
-        one = place.removesuffix("s")
-        given = "missing" if value is None else shown(value)
-        faults.add(place, f"{given}: at least one {one} is needed; begin it with [{place}.NAME]")
+        faults.add(place, _no_tables(value, place))
         return
     for label, table in value.items():
         if not label.strip() or not label.isprintable():
             faults.add(place, f"{shown(label)}: a label needs printable characters")
         yield label, table
+
+
+def _no_tables(value: object, place: str) -> str:
+    needed = f"at least one {place.removesuffix('s')} is needed"
+    if value is None or isinstance(value, dict):
+        given = "missing" if value is None else shown(value)
+        return f"{given}: {needed}; begin it with [{place}.NAME]"
+    first = value[0] if isinstance(value, list) and value else None
+    if isinstance(first, dict):
+        return f"{needed}, each a table with a name: write [{place}.NAME], not [[{place}]]"
+    word = toml_key(first) if isinstance(first, str) and first.isprintable() else "NAME"
+    return f"{shown(value)}: {needed}, and must be a table: begin it with [{place}.{word}]"
 
 
 def read_cells(value: object, *, folder: Path, faults: Faults) -> tuple[Cell, ...]:
@@ -35,7 +45,9 @@ def read_cells(value: object, *, folder: Path, faults: Faults) -> tuple[Cell, ..
                 "not possible in this version; hold the cell against [[measured]] curves",
             )
             given = {key: item for key, item in given.items() if key != "measured"}
-        table = check(CellTable, given, place, faults)
+        table = check(CellTable, given, place, faults) or check_rest(
+            CellTable, given, place, faults
+        )
         if table is None:
             continue
         parameter_set = table.parameter_set

@@ -17,12 +17,12 @@ from battsweep.sweep.expressions import (
     names,
 )
 from battsweep.sweep.expressions import parse as parse_expression
-from battsweep.sweep.faults import Faults, shown, suggestion
+from battsweep.sweep.faults import Faults, shown, suggestion, toml_key
 from battsweep.sweep.placeholders import INITIAL_SOC, fill, names_in, placeholders
-from battsweep.sweep.quantities import is_number
-from battsweep.sweep.spec import Axis, Measured, Protocol, Scalar
+from battsweep.sweep.quantities import is_number, number_text
+from battsweep.sweep.spec import LABELS, Axis, Measured, Protocol, Scalar
 
-_EXAMPLE = "add [[axes]] with {name} = [...]"
+_MOST_LISTED = 8
 
 
 def all_placeholders(protocols: Iterable[Protocol]) -> frozenset[str]:
@@ -38,7 +38,11 @@ def check_axes(axes: Sequence[Axis], protocols: Sequence[Protocol], faults: Faul
     for protocol in protocols:
         place = f"protocols.{protocol.name}"
         for name in sorted(placeholders(protocol) - varied):
-            hint = suggestion(name, varied) or f"; {_EXAMPLE.format(name=name)}"
+            if name in LABELS:
+                told = "is a label of every task, which no axis can vary; give it another name"
+                faults.add(place, f"{{{name}}}: {told}")
+                continue
+            hint = suggestion(name, varied) or f"; add [[axes]] with {toml_key(name)} = [...]"
             faults.add(place, f"{{{name}}}: no axis gives it a value{hint}")
         if isinstance(protocol.initial_soc, str):
             own = names_in(protocol.initial_soc)
@@ -79,16 +83,17 @@ def _is_soc(value: Scalar) -> bool:
 def check_exclude(
     conditions: Iterable[tuple[int, str]],
     labels: Mapping[str, Sequence[str]],
-    varied: Iterable[str] | None,
+    axes: Sequence[Axis] | None,
     faults: Faults,
 ) -> None:
     """Note conditions that cannot be read, and names and labels in them that do not exist.
 
     Each condition comes with its number in the file. ``labels`` has the labels of
-    "cell", "model" and "protocol"; ``varied`` is None where the axes are faulty
-    and their names not known.
+    "cell", "model" and "protocol"; ``axes`` is None where they are faulty and
+    their names not known.
     """
-    known = {*labels, *varied} if varied is not None else None
+    values = values_of(axes or ())
+    known = {*labels, *values} if axes is not None else None
     for number, text in conditions:
         place = f"exclude.{number}.when"
         try:
@@ -104,6 +109,30 @@ def check_exclude(
             if kind in labels and label not in labels[kind]:
                 hint = suggestion(str(label), labels[kind])
                 faults.add(place, f"{shown(label)}: no such {kind} in this file{hint}")
+            elif kind in values and not any(_alike(label, value) for value in values[kind]):
+                given = "a text" if isinstance(label, str) else "a number"
+                told = f"{kind!r} is never {given}; its values are {listed(values[kind])}"
+                faults.add(place, f"{shown(label)}: {told}")
+
+
+def values_of(axes: Iterable[Axis]) -> dict[str, tuple[Scalar, ...]]:
+    """Return the values of each varied name, in the file's order."""
+    return {
+        name: tuple(row[column] for row in axis.rows)
+        for axis in axes
+        for column, name in enumerate(axis.names)
+    }
+
+
+def listed(values: Iterable[Scalar]) -> str:
+    """Return values as a message lists them: each once, the first few."""
+    distinct = list(dict.fromkeys(values))
+    texts = [repr(value) if isinstance(value, str) else number_text(value) for value in distinct]
+    return ", ".join([*texts[:_MOST_LISTED], *(["..."] if len(texts) > _MOST_LISTED else [])])
+
+
+def _alike(one: object, other: object) -> bool:
+    return isinstance(one, str) == isinstance(other, str)
 
 
 def _labels_in(condition: Expr) -> Iterator[tuple[str, object]]:
@@ -126,9 +155,9 @@ def _labels_in(condition: Expr) -> Iterator[tuple[str, object]]:
             return
 
 
-def check_measured(curves: Sequence[Measured], varied: Iterable[str], faults: Faults) -> None:
-    """Note curves that no task can have, or that two of them claim the same tasks."""
-    known = set(varied)
+def check_measured(curves: Sequence[Measured], axes: Sequence[Axis], faults: Faults) -> None:
+    """Note names in ``at`` that are not varied, and two curves that claim the same tasks."""
+    known = {name for axis in axes for name in axis.names}
     for number, curve in enumerate(curves):
         place = f"measured.{number}.at"
         for name in curve.at:

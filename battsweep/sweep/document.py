@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from battsweep.errors import Fault
 from battsweep.sweep.axes import read_axes
 from battsweep.sweep.cells import read_cells, read_models
 from battsweep.sweep.checks import (
@@ -15,9 +16,10 @@ from battsweep.sweep.checks import (
 )
 from battsweep.sweep.faults import Faults, shown, suggestion
 from battsweep.sweep.measured import read_curves, read_fit
-from battsweep.sweep.protocols import read_protocols
+from battsweep.sweep.protocols import directions, read_protocols
 from battsweep.sweep.schema import ExcludeTable, HeadTable, check
 from battsweep.sweep.settings import read_output, read_run
+from battsweep.sweep.sound import sound_part
 from battsweep.sweep.spec import Sweep
 
 _HEAD = ("name", "seed")
@@ -34,10 +36,17 @@ _TABLES = (
 )
 
 
-def read_document(document: Mapping[str, object], *, path: Path, text: str) -> Sweep:
+def read_document(
+    document: Mapping[str, object],
+    *,
+    path: Path,
+    text: str,
+    further: Callable[[Sweep], Sequence[Fault]] | None = None,
+) -> Sweep:
     """Return the sweep that a file's tables describe.
 
-    Tables of points, profiles and curves are read from beside ``path``.
+    Tables of points, profiles and curves are read from beside ``path``. Where
+    there are faults, ``further`` looks for more in the sound part of the sweep.
 
     Raises
     ------
@@ -69,13 +78,12 @@ def read_document(document: Mapping[str, object], *, path: Path, text: str) -> S
         document.get("measured", []),
         folder=folder,
         cells=labels["cell"],
-        protocols=labels["protocol"],
+        protocols=dict.fromkeys(labels["protocol"]) | directions(protocols),
         faults=faults,
     )
     output = read_output(
         document.get("output", {}), has_measured="measured" in document, faults=faults
     )
-    varied = [name for axis in axes for name in axis.names]
     fit = None
     if "fit" in document:
         fit = read_fit(document["fit"], curves=curves, faults=faults)
@@ -86,13 +94,12 @@ def read_document(document: Mapping[str, object], *, path: Path, text: str) -> S
             check_fit_curves(curves, protocols, faults)
     else:
         axes_known = not faults.under("axes")
-        check_exclude(exclude, labels, varied if axes_known else None, faults)
+        check_exclude(exclude, labels, axes if axes_known else None, faults)
         if axes_known and not faults.under("protocols"):
             check_axes(axes, protocols, faults)
         if axes_known and not faults.under("measured"):
-            check_measured(curves, varied, faults)
-    faults.raise_if_any()
-    return Sweep(
+            check_measured(curves, axes, faults)
+    sweep = Sweep(
         name=head.name,
         path=path,
         text=text,
@@ -107,6 +114,10 @@ def read_document(document: Mapping[str, object], *, path: Path, text: str) -> S
         measured=curves,
         fit=fit,
     )
+    if faults and further:
+        faults.extend(further(sound_part(sweep, document, faults)), place="")
+    faults.raise_if_any()
+    return sweep
 
 
 def _read_exclude(value: object, faults: Faults) -> list[tuple[int, str]]:

@@ -8,8 +8,14 @@ from battsweep.sweep.checks import all_placeholders, check_axes, check_exclude
 from battsweep.sweep.expressions import evaluate, names, parse
 from battsweep.sweep.faults import Faults, suggestion
 from battsweep.sweep.fits import fit_tasks
-from battsweep.sweep.identity import digest, parameter_digester, settings_digest, task_id
-from battsweep.sweep.matching import matching
+from battsweep.sweep.identity import (
+    NOMINAL_CAPACITY,
+    digest,
+    parameter_digester,
+    settings_digest,
+    task_id,
+)
+from battsweep.sweep.matching import check_matched, matching
 from battsweep.sweep.placeholders import INITIAL_SOC, fill, placeholders
 from battsweep.sweep.points import count_points, noticed_axes, points
 from battsweep.sweep.procedures import Procedures
@@ -33,7 +39,7 @@ def expand(sweep: Sweep, resolved: Resolved) -> list[Task]:
         steps that PyBaMM does not understand, too many tasks, or none.
     """
     faults = Faults(str(sweep.path))
-    procedures = Procedures(resolved.canonical_step, faults)
+    procedures = Procedures(resolved.canonical_step, sweep.axes, faults)
     if sweep.fit is not None:
         return fit_tasks(sweep, sweep.fit, resolved, procedures, faults)
     check_axes(sweep.axes, sweep.protocols, faults)
@@ -42,8 +48,10 @@ def expand(sweep: Sweep, resolved: Resolved) -> list[Task]:
     faults.raise_if_any()
     tasks = _simulations(sweep, resolved, procedures, faults)
     faults.raise_if_any()
-    if not tasks:
+    if not tasks and count_points(sweep):
         faults.add("exclude", "leaves no task; loosen a condition")
+    elif tasks:
+        check_matched(sweep, tasks, faults)
     _check_noticed(sweep, tasks, faults)
     faults.raise_if_any()
     return tasks
@@ -78,8 +86,7 @@ def _check_names(sweep: Sweep, resolved: Resolved, faults: Faults) -> None:
         "model": [model.name for model in sweep.models],
         "protocol": [protocol.name for protocol in sweep.protocols],
     }
-    varied = [name for axis in sweep.axes for name in axis.names]
-    check_exclude(enumerate(sweep.exclude), labels, varied, faults)
+    check_exclude(enumerate(sweep.exclude), labels, sweep.axes, faults)
 
 
 def _check_count(sweep: Sweep, faults: Faults) -> None:
@@ -119,7 +126,9 @@ def _simulations(
     swept = parameter_names(sweep)
     tasks: list[Task] = []
     for cell in sweep.cells:
-        parameters_digest = parameter_digester(resolved.cells[cell.name].content, swept)
+        content = resolved.cells[cell.name].content
+        parameters_digest = parameter_digester(content, swept)
+        own_capacity = content.get(NOMINAL_CAPACITY)
         for model in sweep.models:
             model_digest = digest(resolved.models[model.name])
             for protocol in sweep.protocols:
@@ -127,7 +136,8 @@ def _simulations(
                 for varied in points(axes[protocol.name]):
                     if excluded({**varied, **labels}):
                         continue
-                    procedure = procedures.get(protocol, varied)
+                    capacity = varied.get(NOMINAL_CAPACITY, own_capacity)
+                    procedure = procedures.get(protocol, varied, capacity)
                     if procedure is None:
                         continue
                     parameters = {name: float(varied[name]) for name in swept}
@@ -150,6 +160,7 @@ def _simulations(
                             **labels,
                         )
                     )
+    excluded.note_idle()
     return tasks
 
 
@@ -167,15 +178,26 @@ class _Exclusion:
             (f"exclude.{number}.when", tree, names(tree))
             for number, tree in enumerate(map(parse, conditions))
         ]
+        self._idle = {place for place, _, _ in self._conditions}
 
     def __call__(self, values: Mapping[str, Scalar]) -> bool:
+        holds = False
         for place, condition, needed in self._conditions:
+            if holds and place not in self._idle:
+                continue
             if not needed <= values.keys():  # a task without the name is not meant
                 continue
             try:
                 if evaluate(condition, values):
-                    return True
+                    self._idle.discard(place)
+                    holds = True
             except ValueError as error:
                 if not self._faults.under(place):
                     self._faults.add(place, str(error))
-        return False
+        return holds
+
+    def note_idle(self) -> None:
+        """Note the conditions that have held for nothing so far."""
+        for place, _, _ in self._conditions:
+            if place in self._idle and not self._faults.under(place):
+                self._faults.add(place, "leaves out nothing; check it, or delete it")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 from battsweep.errors import Fault, SpecError
 
 _LONGEST = 80
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Faults:
@@ -16,22 +19,26 @@ class Faults:
     def __init__(self, file: str) -> None:
         self.file = file
         self._found: dict[Fault, None] = {}
+        self._places: set[str] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
 
     def add(self, place: str, message: str) -> None:
         """Note a fault at a dotted place; the same one twice counts once."""
-        self.extend([Fault(self.file, place, message)])
+        self.extend([Fault(self.file, place, message)], place=place)
 
-    def extend(self, faults: Iterable[Fault]) -> None:
-        """Note faults that were found elsewhere, such as in a table beside the file."""
+    def extend(self, faults: Iterable[Fault], *, place: str) -> None:
+        """Note faults found elsewhere, such as in a table that is named at ``place``."""
         self._found.update(dict.fromkeys(faults))
+        self._places.add(place)
 
     def under(self, *places: str) -> bool:
         """Return whether anything is wrong at or below one of these places."""
         return any(
-            fault.place == place or fault.place.startswith(f"{place}.")
-            for fault in self._found
+            known == place or known.startswith(f"{place}.")
+            for known in self._places
             for place in places
-            if fault.file == self.file
         )
 
     def raise_if_any(self) -> None:
@@ -47,6 +54,11 @@ def shown(value: object) -> str:
     except ValueError:  # Python refuses to print integers of thousands of digits
         return "a number with too many digits"
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def toml_key(name: str) -> str:
+    """Return a name as TOML wants it before "=": in quotes where it needs them."""
+    return name if _BARE_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from battsweep.sweep.checks import check_fit_curves
 from battsweep.sweep.faults import Faults, suggestion
-from battsweep.sweep.identity import digest, settings_digest, task_id
+from battsweep.sweep.identity import NOMINAL_CAPACITY, digest, settings_digest, task_id
 from battsweep.sweep.procedures import Procedure, Procedures
 from battsweep.sweep.spec import Cell, Fit, Measured, Sweep
 from battsweep.sweep.task import Resolved, Task
@@ -34,7 +34,8 @@ def fit_tasks(
     filled: dict[str, Procedure] = {}
     for curve in sweep.measured:
         if curve.name in used:
-            procedure = procedures.get(protocols[curve.protocol], curve.at)
+            capacity = resolved.cells[curve.cell].content.get(NOMINAL_CAPACITY)
+            procedure = procedures.get(protocols[curve.protocol], curve.at, capacity)
             if procedure:
                 filled[curve.name] = procedure
     if not cells:

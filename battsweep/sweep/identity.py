@@ -14,10 +14,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from battsweep.sweep.faults import shown
-from battsweep.sweep.quantities import parse_current
+from battsweep.sweep.quantities import current_a, parse_current
 from battsweep.sweep.spec import Output, Profile, Protocol, Run, Sweep
 from battsweep.sweep.task import Task
 
+NOMINAL_CAPACITY = "Nominal cell capacity [A.h]"
 _ID_DIGITS = 32
 
 
@@ -98,11 +99,20 @@ def _encoded(value: float | str) -> str:
 
 
 def procedure_digest(
-    procedure: Protocol, canonical_step: Callable[[str], object], profile: str | None
+    procedure: Protocol,
+    canonical_step: Callable[[str], object],
+    profile: str | None,
+    capacity_ah: float | None = None,
 ) -> str:
     """Return the digest of a filled protocol; its name is not in it.
 
     ``profile`` is the `profile_digest` of its profile, as that is slow to find.
+    With ``capacity_ah`` a constant current counts in A, however it is written.
+
+    Raises
+    ------
+    ValueError
+        If the current is too large for a computer.
     """
     content: dict[str, object] = {"initial_soc": procedure.initial_soc}
     if procedure.kind == "steps":
@@ -110,7 +120,11 @@ def procedure_digest(
         content["cycles"] = procedure.cycles
     elif procedure.kind == "constant":
         current = parse_current(procedure.current)
-        content["current"] = {current.unit: current.value}
+        value, unit = current.value, current.unit
+        if capacity_ah is not None:
+            value, unit = current_a(procedure.current, capacity_ah), "A"
+        # 15 digits, as 0.07 C of 3 A.h and 0.21 A differ in the sixteenth
+        content["current"] = {unit: float(f"{value:.15g}")}
         content["direction"] = procedure.direction
         content["duration_s"] = procedure.duration_s
     else:

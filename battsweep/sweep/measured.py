@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from battsweep.errors import SpecError
-from battsweep.sweep.curves import read_measured
+from battsweep.sweep.curves import Direction, read_measured
 from battsweep.sweep.faults import Faults, shown, suggestion
 from battsweep.sweep.identity import digest
 from battsweep.sweep.schema import BoundsTable, FitTable, MeasuredTable, check
@@ -18,12 +18,13 @@ def read_curves(
     *,
     folder: Path,
     cells: Iterable[str],
-    protocols: Iterable[str],
+    protocols: Mapping[str, Direction | None],
     faults: Faults,
 ) -> tuple[Measured, ...]:
     """Return the measured curves of a file; those with faults are noted and left out.
 
-    Files are looked for in ``folder``; ``cells`` and ``protocols`` are the labels known.
+    Files are looked for in ``folder``; ``cells`` are the labels known, as are the
+    keys of ``protocols``, whose values say which way the current goes.
     """
     if not isinstance(value, list):
         faults.add("measured", f"{shown(value)}: must be tables; begin each with [[measured]]")
@@ -44,17 +45,24 @@ def read_curves(
         name = table.name or Path(table.file).stem
         if name in (curve.name for curve in curves):
             faults.add(f"{place}.name", f"{name!r}: stands there twice; give another name")
-        curve = _curve(name, table, folder, faults)
+        curve = _curve(name, table, folder, protocols.get(table.protocol), place, faults)
         if curve:
             curves.append(curve)
     return tuple(curves)
 
 
-def _curve(name: str, table: MeasuredTable, folder: Path, faults: Faults) -> Measured | None:
+def _curve(
+    name: str,
+    table: MeasuredTable,
+    folder: Path,
+    direction: Direction | None,
+    place: str,
+    faults: Faults,
+) -> Measured | None:
     try:
-        times, voltages, currents = read_measured(folder / table.file)
+        times, voltages, currents = read_measured(folder / table.file, direction=direction)
     except SpecError as error:
-        faults.extend(error.faults)
+        faults.extend(error.faults, place=f"{place}.file")
         return None
     return Measured(
         name=name,

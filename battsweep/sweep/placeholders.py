@@ -29,6 +29,14 @@ def names_in(text: str) -> list[str]:
     return names
 
 
+def names_anywhere(value: object) -> frozenset[str]:
+    """Return the names between braces in all texts of a table, even of a faulty one."""
+    if isinstance(value, str):
+        return frozenset(_PLACEHOLDER.findall(value))
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return frozenset().union(*map(names_anywhere, inner))
+
+
 def placeholders(protocol: Protocol) -> frozenset[str]:
     """Return the names of all placeholders of a protocol, its initial_soc's included."""
     texts = [*protocol.steps, protocol.current]

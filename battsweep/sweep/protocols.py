@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from battsweep.errors import SpecError
 from battsweep.sweep.cells import labelled
-from battsweep.sweep.curves import read_profile
+from battsweep.sweep.curves import Direction, read_profile
 from battsweep.sweep.faults import Faults, shown
 from battsweep.sweep.placeholders import names_in
 from battsweep.sweep.schema import ProtocolTable, check
@@ -47,6 +47,14 @@ def read_protocols(value: object, *, folder: Path, faults: Faults) -> tuple[Prot
             if protocol:
                 protocols.append(protocol)
     return tuple(protocols)
+
+
+def directions(protocols: Iterable[Protocol]) -> dict[str, Direction | None]:
+    """Return which way the current goes all through a protocol; None where it may turn."""
+    return {
+        protocol.name: protocol.direction if protocol.kind == "constant" else None
+        for protocol in protocols
+    }
 
 
 def _without_measured(
@@ -97,6 +105,7 @@ def _check_braces(table: ProtocolTable, place: str, faults: Faults) -> None:
     texts |= {
         f"{place}.discharge": table.discharge or "",
         f"{place}.charge": table.charge or "",
+        f"{place}.initial_soc": table.initial_soc if isinstance(table.initial_soc, str) else "",
     }
     for where, text in texts.items():
         try:
@@ -149,8 +158,9 @@ def _profile(table: ProtocolTable, place: str, folder: Path, faults: Faults) -> 
             time=table.time_column,
             value=table.value_column,
             factor=sign * table.scale * units[unit],
+            unit=unit if table.scale == 1 else None,
         )
     except SpecError as error:
-        faults.extend(error.faults)
+        faults.extend(error.faults, place=f"{place}.profile")
         return None
     return Profile(table.quantity, times, values, source)

@@ -16,6 +16,7 @@ from battsweep.sweep.summaries import Summary, parse_summary
 
 T = TypeVar("T", bound="Table")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_SHORTEST_S = 1e-3
 _ONE_PLACEHOLDER = re.compile(r"\{[^{}]+\}")
 
 
@@ -38,6 +39,14 @@ def check(table: type[T], value: object, place: str, faults: Faults) -> T | None
             where = ".".join([place, *map(str, problem["loc"])]).removeprefix(".")
             faults.add(where, _message(dict(problem), known))
         return None
+
+
+def check_rest(table: type[T], value: object, place: str, faults: Faults) -> T | None:
+    """Return a table's values without those keys at which faults were noted, or None."""
+    if not isinstance(value, dict):
+        return None
+    rest = {key: item for key, item in value.items() if not faults.under(f"{place}.{key}")}
+    return check(table, rest, place, Faults(faults.file))
 
 
 def _message(problem: dict[str, Any], known: list[str]) -> str:
@@ -119,7 +128,12 @@ def _column(value: object) -> str | int:
 
 
 def _every(value: object) -> float | Literal["solver"]:
-    return "solver" if value == "solver" else seconds(value)
+    if value == "solver":
+        return "solver"
+    every = seconds(value)
+    if every < _SHORTEST_S:
+        raise ValueError(f"{shown(value)}: must be at least 1 ms; write '1 s' or 'solver'")
+    return every
 
 
 def _summary(value: object) -> Summary:
@@ -169,7 +183,7 @@ class ProtocolTable(Table):
     """``[protocols.X]``; which keys go together is checked by its reader."""
 
     steps: Texts | None = None
-    cycles: Count = 1
+    cycles: Annotated[int, Field(ge=1, le=100_000)] = 1
     discharge: Annotated[str, PlainValidator(_current)] | None = None
     charge: Annotated[str, PlainValidator(_current)] | None = None
     duration: Duration | None = None
@@ -249,7 +263,7 @@ class OutputTable(Table):
 
     series: Distinct = ["Voltage [V]", "Current [A]"]
     every: Annotated[float | Literal["solver"], PlainValidator(_every)] | None = None
-    points: Annotated[int, Field(ge=2, le=10**9)] | None = None
+    points: Annotated[int, Field(ge=2, le=10**7)] | None = None
     summary: list[Annotated[Summary, PlainValidator(_summary)]] = []
 
 

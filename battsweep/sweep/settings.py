@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from battsweep.sweep.faults import Faults
-from battsweep.sweep.schema import OutputTable, RunTable, SolverTable, check
+from battsweep.sweep.schema import OutputTable, RunTable, SolverTable, check, check_rest
 from battsweep.sweep.spec import Output, Run
 from battsweep.sweep.summaries import AGAINST_MEASURED
 
@@ -11,10 +11,11 @@ _EVERY_S = 10.0
 
 
 def read_output(value: object, *, has_measured: bool, faults: Faults) -> Output:
-    """Return what a file says is kept; the default after noting faults."""
+    """Return what a file says is kept; defaults where faults are noted."""
     if isinstance(value, dict) and "every" in value and "points" in value:
         faults.add("output", "has every and points; give at most one of them")
     table = check(OutputTable, value, "output", faults)
+    table = table or check_rest(OutputTable, value, "output", faults)
     if table is None:
         return Output(every_s=_EVERY_S)
     names = [summary.name for summary in table.summary]
@@ -32,11 +33,11 @@ def read_output(value: object, *, has_measured: bool, faults: Faults) -> Output:
 
 
 def read_run(value: object, *, faults: Faults) -> Run:
-    """Return how a file says tasks are computed; the default after noting faults."""
-    table = check(RunTable, value, "run", faults)
+    """Return how a file says tasks are computed; defaults where faults are noted."""
+    table = check(RunTable, value, "run", faults) or check_rest(RunTable, value, "run", faults)
     given = value.get("solver", {}) if isinstance(value, dict) else {}
-    solver = check(SolverTable, given, "run.solver", faults)
-    if table is None or solver is None:
+    solver = check(SolverTable, given, "run.solver", faults) or SolverTable()
+    if table is None:
         return Run()
     return Run(
         time_limit_s=table.time_limit,

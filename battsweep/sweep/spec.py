@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+LABELS = ("cell", "model", "protocol")
+"""What every task has beside its varied values; no axis may have such a name."""
+
 Scalar = float | str
 """A value an axis can take: a number, or a word for a placeholder in a step."""
 
@@ -76,6 +79,10 @@ class Axis:
 
     names: tuple[str, ...]
     rows: tuple[tuple[Scalar, ...], ...]
+
+
+NO_AXIS = Axis((), ((),))
+"""An axis that varies nothing; keeps the others' numbers where one is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

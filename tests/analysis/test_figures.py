@@ -194,6 +194,18 @@ def test_a_grid_becomes_cells_with_their_values():
     assert figure.axes[1].get_ylabel() == "RMSE / mV"
 
 
+def test_a_rate_at_which_all_tasks_failed_keeps_its_empty_row():
+    tasks = tasks_of(["SPM"], [0.5, 1, 2], [1e-14, 3e-14])
+    failed = tasks["rate"] == 1
+    tasks.loc[failed, "rmse [mV]"] = np.nan
+    tasks.loc[failed, "status"] = "failed"
+    figure = heatmap_figure(tasks, x=D, y="rate", value="rmse [mV]")
+    rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert rows == ["0.5", "1", "2"]
+    assert len(figure.axes[0].texts) == 4
+    assert "2 failed" in figure.get_suptitle()
+
+
 def test_samples_become_dots():
     tasks = tasks_of(["SPM"], [1], np.geomspace(1e-14, 1e-13, 50).tolist())
     tasks["rate"] = np.linspace(0.5, 2, 50)

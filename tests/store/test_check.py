@@ -4,7 +4,7 @@ import pytest
 
 from battsweep.errors import StoreError
 from battsweep.store.check import LEFT_OVER_AFTER_S, check, rebuild
-from battsweep.store.index import Index
+from battsweep.store.index import Index, digest_and_size
 from battsweep.store.layout import index_path, shard_paths
 from battsweep.store.lock import driver_lock
 from battsweep.store.store import open_store
@@ -96,6 +96,40 @@ def test_a_changed_byte_is_found_only_by_looking_deep(store):
     (finding,) = check(store, deep=True)
     assert (finding.kind, finding.path) == ("damaged", str(store / path))
     assert finding.mend.startswith(f"rm {store / path} && battsweep check")
+
+
+@pytest.mark.parametrize("place", [0, 60])
+def test_a_rebuild_does_not_approve_a_damaged_shard(store, place):
+    path = store / shard_paths(store)[0]
+    flip(path, place)
+    assert [problem.split(":")[0] for problem in rebuild(store).problems] == [str(path)]
+    assert kinds(check(store)) == [("damaged", path.name)]
+    with open_store(store) as found:
+        assert found.status().sweeps[0].counts["waiting"] == 5
+    path.unlink()
+    assert check(store, deep=True) == []
+
+
+def test_a_look_into_the_depth_believes_no_digest_in_the_index(store):
+    path = shard_paths(store)[0]
+    flip(store / path)
+    digest, _ = digest_and_size(store / path)
+    with Index.open(store) as index:
+        index.connection.execute("UPDATE shard SET sha256 = ? WHERE shard = ?", (digest, str(path)))
+    assert kinds(check(store, deep=True)) == [("damaged", path.name)]
+
+
+def test_an_emptied_shard_is_called_empty(store):
+    path = store / shard_paths(store)[0]
+    path.write_bytes(b"")
+    (finding,) = check(store)
+    assert (finding.kind, finding.message) == ("damaged", "it is empty")
+
+
+def test_a_missing_index_is_called_missing(store):
+    index_path(store).unlink()
+    (finding,) = check(store)
+    assert "the index is missing; run `battsweep check" in finding.message
 
 
 def test_a_cut_shard_is_found(store):

@@ -1,7 +1,12 @@
 import json
 import multiprocessing
 import os
+import shlex
+import shutil
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +14,7 @@ from battsweep.errors import StoreError
 from battsweep.store.layout import create_store, lock_path
 from battsweep.store.lock import STALE_AFTER_S, current_driver, driver_lock
 
+ROOT = Path(__file__).parents[2]
 SPAWN = multiprocessing.get_context("spawn")
 DEADLINE_S = 60
 
@@ -139,3 +145,18 @@ def test_a_lock_that_another_took_is_not_removed(empty):
     with driver_lock(empty):
         write_lock(empty)
     assert json.loads(lock_path(empty).read_text())["host"] == "elsewhere"
+
+
+def test_a_driver_of_another_host_is_told_where_nothing_can_be_written(empty):
+    write_lock(empty)
+    code = (
+        "from pathlib import Path; from battsweep.store.lock import current_driver; "
+        f"print(current_driver(Path({str(empty)!r})).host)"
+    )
+    read_only = f"mount --bind {empty} {empty} && mount -o remount,ro,bind {empty}"
+    prefix = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")
+    if not shutil.which("unshare") or subprocess.run([*prefix, read_only]).returncode:
+        pytest.skip("no mounts of one's own here")
+    line = f"{read_only} && {shlex.quote(sys.executable)} -c {shlex.quote(code)}"
+    done = subprocess.run([*prefix, line], capture_output=True, text=True, cwd=ROOT)
+    assert (done.stdout, done.stderr) == ("elsewhere\n", "")

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from battsweep.errors import StoreError
 from battsweep.store.shard_table import pack
-from battsweep.store.shards import read_header, read_receipts, read_series, write_shard
+from battsweep.store.shards import (
+    read_header,
+    read_receipts,
+    read_series,
+    verify_shard,
+    write_shard,
+)
 
 COLUMNS = (
     "test_time_second",
@@ -260,3 +266,22 @@ def test_receipts_keep_every_field(tmp_path, made, format):
     )
     (found,), _ = read_receipts(written(tmp_path, [], [receipt], format))
     assert replace(found, cycles=list(receipt.cycles)) == receipt
+
+
+def test_every_flipped_byte_is_found_without_the_index(tmp_path, made, format):
+    path = written(tmp_path, [made.table(40)], [made.receipt(0)], format)
+    data = bytearray(path.read_bytes())
+    verify_shard(path)
+    for place in [0, 1, 2, 3, *range(4, len(data) - 4, 41), len(data) - 1]:
+        data[place] ^= 1
+        path.write_bytes(data)
+        data[place] ^= 1
+        with pytest.raises(StoreError, match="damaged"):
+            verify_shard(path)
+
+
+def test_an_emptied_shard_is_called_empty(tmp_path, made, format):
+    path = written(tmp_path, [made.table(4)], [made.receipt(0)], format)
+    path.write_bytes(b"")
+    with pytest.raises(StoreError, match=r"is damaged \(it is empty\)"):
+        read_receipts(path)

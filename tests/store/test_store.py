@@ -259,6 +259,16 @@ def test_an_unknown_task_is_refused(opened, prefix):
         opened.task(prefix)
 
 
+def test_a_number_that_no_task_has_is_not_taken_for_an_id(opened, made):
+    numbers = map(str, range(10, 100))
+    ids = [made.task_id(number) for number in range(10)]
+    prefix = next(number for number in numbers if any(one.startswith(number) for one in ids))
+    (meant,) = (one for one in ids if one.startswith(prefix))
+    with pytest.raises(StoreError, match=f"no task has the number {prefix}, .*: {meant[:8]}"):
+        opened.task(prefix)
+    assert opened.task(meant[:8]).task_id == meant
+
+
 def test_a_number_of_several_sweeps_is_ambiguous_but_one_task_is_not(store, made):
     made.sweep_in(store, 4, name="again")
     with Index.open(store, write=True) as index:

@@ -57,6 +57,53 @@ def test_a_wrong_profile_is_told_with_the_line(faults, tmp_path, text, place, me
     assert message in found[0].message
 
 
+@pytest.mark.parametrize(
+    ("header", "more", "message"),
+    [
+        ("Time [h],Current [A]", "", "'Time [h]': is in h; times must be in seconds"),
+        ("time_h,current_a", "", "'time_h': is in h"),
+        ("Test Time / min,i", "", "is in min"),
+        ("t (ms),i", "", "is in ms"),
+        ("t,Current [mA]", "", "'Current [mA]': is in mA, and A is expected; write unit = \"mA\""),
+        ("t,Current / mA", "", 'write unit = "mA"'),
+        ("t,current_ampere", 'unit = "mA"', 'is in A, and mA is expected; write unit = "A"'),
+        ("t,Power [kW]", "", 'write quantity = "power" and unit = "kW"'),
+        ("t,Voltage [V]", "", "name another value_column"),
+        ("t,Rate [C]", "", "convert it with scale"),
+    ],
+)
+def test_a_header_that_names_another_unit_is_told_with_what_to_write(
+    faults, tmp_path, header, more, message
+):
+    (tmp_path / "p.csv").write_text(f"{header}\n0,1\n1,2\n")
+    (fault,) = faults(protocols=PROFILE + more, axes="")
+    assert fault.place == "line 1"
+    assert message in fault.message
+
+
+@pytest.mark.parametrize(
+    ("header", "more"),
+    [
+        ("Time [s],Current [A]", ""),
+        ("test_time_second,current_ampere", ""),
+        ("Test Time / s,Current / A", ""),
+        ("time,Current [mA]", 'unit = "mA"'),
+        ("time,Current [kA]", "scale = 1000"),
+        ("Time (from the start),Current (charge)", ""),
+        ("t,i_d", ""),
+    ],
+)
+def test_a_header_that_agrees_or_names_no_unit_is_no_fault(load, tmp_path, header, more):
+    (tmp_path / "p.csv").write_text(f"{header}\n0,1\n1,2\n")
+    assert load(protocols=PROFILE + more, axes="").protocols
+
+
+def test_a_profile_of_all_zeros_is_a_fault(faults, tmp_path):
+    (tmp_path / "p.csv").write_text("0,0\n1,-0.0\n")
+    (fault,) = faults(protocols=PROFILE, axes="")
+    assert "every value is 0" in fault.message
+
+
 def test_a_missing_column_is_told_with_a_suggestion(faults, tmp_path):
     (tmp_path / "p.csv").write_text("time,current\n0,1\n1,2\n")
     (fault,) = faults(protocols=PROFILE + 'value_column = "curent"', axes="")

@@ -201,6 +201,58 @@ FAULTS = {
     "format": ({"x": '[run]\nformat = "parket"'}, "run.format", "did you mean 'parquet'?"),
     "solver": ({"x": "[run]\nsolver = { rtol = 1 }"}, "run.solver.rtol", "less than 0.1"),
     "solver key": ({"x": "[run]\nsolver = { rtl = 1 }"}, "run.solver.rtl", "mean 'rtol'"),
+    "many cycles": (
+        {"protocols": '[protocols.x]\nsteps = ["Rest"]\ncycles = 100001'},
+        "protocols.x.cycles",
+        "100001: must be less than or equal to 100000",
+    ),
+    "every": ({"x": '[output]\nevery = "0.0009 s"'}, "output.every", "at least 1 ms"),
+    "many points": ({"x": "[output]\npoints = 10000001"}, "output.points", "10000001: must be"),
+    "value twice": (
+        {"axes": "[[axes]]\nrate = [1, 2, 1.0]"},
+        "axes.0.rate",
+        "value 2: 1.0: stands there twice; delete one",
+    ),
+    "point twice": (
+        {"axes": '[[axes]]\nrate = [1, 1]\n"T [K]" = [300, 300]'},
+        "axes.0",
+        "point 1: {'rate': 1.0, 'T [K]': 300.0}: stands there twice",
+    ),
+    "number with text": (
+        {"x": "[[exclude]]\nwhen = \"rate != '1'\""},
+        "exclude.0.when",
+        "'1': 'rate' is never a text; its values are 1, 2",
+    ),
+    "text with number": (
+        {"axes": '[[axes]]\nrate = ["1", "2"]', "x": '[[exclude]]\nwhen = "rate in [1]"'},
+        "exclude.0.when",
+        "1.0: 'rate' is never a number; its values are '1', '2'",
+    ),
+    "quoted name": (
+        {"protocols": '[protocols.x]\ncharge = "{ra te}C"', "axes": ""},
+        "protocols.x",
+        'add [[axes]] with "ra te" = [...]',
+    ),
+    "label in braces": (
+        {"protocols": '[protocols.x]\ncharge = "{model}C"', "axes": ""},
+        "protocols.x",
+        "{model}: is a label of every task, which no axis can vary; give it another name",
+    ),
+    "soc braces": (
+        {"protocols": '[protocols.x]\ncharge = "1C"\ninitial_soc = "{ }"', "axes": ""},
+        "protocols.x.initial_soc",
+        "braces come in pairs",
+    ),
+    "list of models": (
+        {"head": 'name = "x"\nmodels = ["SPM"]', "models": ""},
+        "models",
+        "must be a table: begin it with [models.SPM]",
+    ),
+    "cells in a list": (
+        {"cells": '[[cells]]\nparameter_set = "X"'},
+        "cells",
+        "write [cells.NAME], not [[cells]]",
+    ),
     "max tasks": ({"x": "[run]\nmax_tasks = 0"}, "run.max_tasks", "0: must be"),
     "fit and axes": (
         {"x": "[fit]"},
@@ -239,6 +291,18 @@ def test_all_faults_of_a_file_are_told_at_once(faults, chosen):
     for name in chosen:
         _, place, message = FAULTS[name]
         assert any(at == place and message in text for at, text in found)
+
+
+def test_a_wrong_table_of_an_axis_brings_no_other_fault(faults, tmp_path):
+    (tmp_path / "t.csv").write_text("rate\nnan\n")
+    (fault,) = faults(axes='[[axes]]\ntable = "t.csv"')
+    assert fault.file == str(tmp_path / "t.csv")
+
+
+def test_what_would_command_a_terminal_is_told_escaped(faults):
+    found = faults(head='name = "x"\n"a\\u001b[31m" = 1')
+    assert "a\\x1b[31m" in str(found[0])
+    assert str(found[0]).isprintable()
 
 
 def test_a_missing_profile_is_told_beside_other_faults_of_its_protocol(faults):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 
@@ -132,7 +133,8 @@ def test_an_unknown_name_is_refused_with_the_cell_and_a_suggestion(refused):
 def test_a_step_that_pybamm_refuses_is_told_with_its_place_and_text(refused):
     protocols = '[protocols.x]\nsteps = ["Rest for 1 h", "Dischrge at {rate}C"]'
     assert refused(protocols=protocols) == {
-        "protocols.x.steps.1": "'Dischrge at 1C': not a step that PyBaMM understands"
+        "protocols.x.steps.1": "'Dischrge at 1C': not a step that PyBaMM understands; "
+        "{rate} is value 0 of axes.0.rate"
     }
 
 
@@ -149,6 +151,43 @@ def test_faults_of_several_protocols_are_told_at_once(refused):
         "protocols.x.steps.1",
         "protocols.y.charge",
     }
+
+
+@pytest.mark.parametrize("value", ["-1", "0", '"fast"'])
+def test_a_current_that_is_none_is_told_with_the_axis_that_gave_it(refused, value):
+    found = refused(axes=f"[[axes]]\nrate = [1, {value}]")
+    assert "{rate} is value 1 of axes.0.rate" in found["protocols.cc.discharge"]
+
+
+def test_a_step_whose_numbers_are_infinite_is_a_fault_and_no_traceback(load, resolve):
+    sweep = load(protocols='[protocols.x]\nsteps = ["Rest for 1e400 hours"]', axes="")
+    resolved = replace(resolve(sweep), canonical_step=lambda text: ["rest", math.inf])
+    with pytest.raises(SpecError) as caught:
+        expand(sweep, resolved)
+    (fault,) = caught.value.faults
+    assert fault.place == "protocols.x.steps.0"
+    assert "'Rest for 1e400 hours': has a number that is too large" in fault.message
+
+
+def test_a_current_of_infinite_amperes_is_a_fault(refused):
+    found = refused(protocols='[protocols.x]\ndischarge = "1e308C"', axes="")
+    assert "'1e308C': a current too large" in found["protocols.x.discharge"]
+
+
+def test_a_condition_that_leaves_out_nothing_is_a_fault(refused):
+    found = refused(x='[[exclude]]\nwhen = "rate > 100"\n[[exclude]]\nwhen = "rate > 1"')
+    assert found == {"exclude.0.when": "leaves out nothing; check it, or delete it"}
+
+
+def test_conditions_that_leave_out_the_same_are_no_fault(load, resolve):
+    sweep = load(x='[[exclude]]\nwhen = "rate > 1"\n[[exclude]]\nwhen = "rate == 2"')
+    assert len(expand(sweep, resolve(sweep))) == 1
+
+
+@pytest.mark.parametrize("part", ["cells", "models", "protocols"])
+def test_a_sweep_made_by_hand_without_a_part_has_no_tasks(load, resolve, part):
+    sweep = replace(load(axes="", protocols='[protocols.x]\ncharge = "1C"'), **{part: ()})
+    assert expand(sweep, resolve(sweep)) == []
 
 
 def test_too_many_tasks_are_refused_without_making_them(load, resolve):
@@ -176,7 +215,7 @@ def test_an_axis_whose_tasks_are_all_excluded_is_a_fault(refused):
 
 
 def test_a_condition_without_an_answer_is_a_fault(refused):
-    assert "no order" in refused(x="[[exclude]]\nwhen = \"rate < 'x'\"")["exclude.0.when"]
+    assert "no order" in refused(x='[[exclude]]\nwhen = "rate < model"')["exclude.0.when"]
 
 
 def test_a_word_for_a_parameter_is_refused_in_a_sweep_made_by_hand(load, resolve):

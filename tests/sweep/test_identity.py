@@ -155,6 +155,37 @@ def test_what_is_kept_and_how_it_is_solved_is_content_and_where_and_how_long_is_
     assert len({base, *others}) == len(others) + 1
 
 
+@pytest.mark.parametrize(
+    ("c_rate", "amperes", "cells", "axes"),
+    [
+        ("1C", "5 A", "", ""),
+        ("C/2", "2500 mA", "", ""),
+        ("1C", "4 A", "overrides={CAPACITY=4}", ""),
+        ("1C", "3 A", "overrides={CAPACITY=4}", "[[axes]]\nCAPACITY=[3]"),
+        ("0.07C", "0.21 A", "", "[[axes]]\nCAPACITY=[3]"),
+    ],
+)
+def test_a_c_rate_and_the_same_amperes_of_a_cell_are_one_task(
+    load, resolve, c_rate, amperes, cells, axes
+):
+    capacity = '"Nominal cell capacity [A.h]"'
+    cells = f'[cells.A]\nparameter_set = "X"\n{cells.replace("CAPACITY", capacity)}'
+    sweep = load(
+        cells=cells,
+        protocols=f'[protocols.x]\ncharge = "{c_rate}"\n[protocols.y]\ncharge = "{amperes}"',
+        axes=axes.replace("CAPACITY", capacity),
+    )
+    assert len({task.id for task in expand(sweep, resolve(sweep))}) == 1
+
+
+def test_a_c_rate_of_a_cell_of_unknown_capacity_is_itself(load, resolve):
+    sweep = load(protocols='[protocols.x]\ncharge="1C"\n[protocols.y]\ncharge="5 A"', axes="")
+    resolved = resolve(sweep)
+    bare = replace(resolved.cells["A"], content={"Nominal cell capacity [A.h]": "sha256:0"})
+    tasks = expand(sweep, replace(resolved, cells={"A": bare}))
+    assert len({task.id for task in tasks}) == 2
+
+
 VARIANTS = {
     "plain": {},
     "set value": {
@@ -215,7 +246,7 @@ def test_the_parts_of_an_id_are_not_mixed_up(parts):
     assert (original == turned) is (len(set(parts)) == 1)
 
 
-GOLDEN = "ec755807db8fc66ae0a41c242975c0a1"
+GOLDEN = "36f886c76b70b2439cbeca86a323d594"
 
 
 def test_an_id_is_the_same_in_every_process_and_version(load, resolve):

@@ -167,7 +167,9 @@ def test_no_junk_anywhere_raises_anything_but_a_spec_error(place, value, added):
     [
         (b"name = \n", "not valid TOML: Invalid value (at line 1"),
         (b"name = 'a'\nname = 'b'\n", "not valid TOML"),
-        (b"x = " + b"[" * 20_000, "not valid TOML"),
+        (b"x = " + b"[" * 20_000, "not valid TOML: nested too deeply"),
+        (b"x" + b".a" * 5000 + b" = 1", "not valid TOML: nested too deeply"),
+        (b"[cells" + b".a" * 5000 + b"]", "not valid TOML: nested too deeply"),
         (b"x = " + b"9" * 5000, "not valid TOML"),
         (b"\x80\x81\x00\xff", "not UTF-8 text (byte 0x80 at 0)"),
         ("name = 'é'".encode("latin-1"), "not UTF-8 text"),

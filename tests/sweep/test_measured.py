@@ -6,6 +6,7 @@ import pytest
 
 from battsweep.errors import SpecError
 from battsweep.sweep.expand import expand
+from battsweep.sweep.load import load_sweep
 from battsweep.sweep.matching import measured_for
 
 CURVE = "test_time_second,voltage_volt,current_ampere\n5,4.2,-1\n15,4.1,-1\n"
@@ -77,6 +78,67 @@ def test_a_curve_is_content_only_if_a_summary_needs_it(load, resolve, tmp_path, 
 def test_a_wrong_curve_is_told_with_its_place(faults, curves, place, message):
     found = {fault.place: fault.message for fault in faults(x=curves)}
     assert message in found[place]
+
+
+@pytest.mark.parametrize(
+    ("at", "message"),
+    [
+        ("{ rate = 7 }", "'cc' has rate = 7; its values there are 1, 2"),
+        ('{ rate = "1" }', "'cc' has rate = '1'; its values there are 1, 2"),
+        ('{ rate = 2, "Ambient temperature [K]" = 300 }', "at once"),
+        ("{ rate = 3 }", "'cc' has rate = 3"),
+    ],
+)
+def test_a_curve_that_no_task_matches_is_a_fault(load, resolve, at, message):
+    sweep = load(
+        axes='[[axes]]\nrate = [1, 2, 3]\n[[axes]]\n"Ambient temperature [K]" = [280, 300]',
+        x=TWO + ONE.replace("{ rate = 1 }", at),
+        y='[[exclude]]\nwhen = "rate == 3 or rate == 2 and `Ambient temperature [K]` == 300"',
+    )
+    with pytest.raises(SpecError) as caught:
+        expand(sweep, resolve(sweep))
+    (fault,) = caught.value.faults
+    assert fault.place == "measured.1.at"
+    assert message in fault.message
+
+
+def test_a_curve_whose_every_task_is_excluded_is_a_fault(load, resolve):
+    cells = '[cells.A]\nparameter_set = "X"\n[cells.B]\nparameter_set = "X"'
+    sweep = load(cells=cells, x=ONE, y="[[exclude]]\nwhen = \"cell == 'A'\"")
+    with pytest.raises(SpecError, match="cell 'A' and protocol 'cc' is left"):
+        expand(sweep, resolve(sweep))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "sign", "right"),
+    [
+        ('discharge = "{rate}C"', 1, False),
+        ('discharge = "{rate}C"', -1, True),
+        ('charge = "{rate}C"', 1, True),
+        ('charge = "{rate}C"', -1, False),
+        ('steps = ["Discharge at {rate}C"]', 1, True),
+    ],
+)
+def test_a_current_of_the_wrong_sign_for_its_protocol_is_a_fault(
+    write, tmp_path, protocol, sign, right
+):
+    # a little of the other sign at the start, as while resting, is no fault
+    rows = f"0,4.0,{-0.01 * sign}\n1,4.1,{sign}\n9,4.2,{sign}\n"
+    (tmp_path / "one.csv").write_text("test_time_second,voltage_volt,current_ampere\n" + rows)
+    path = write(x=ONE, protocols=f"[protocols.cc]\n{protocol}")
+    if right:
+        assert load_sweep(path).measured
+    else:
+        with pytest.raises(SpecError, match="current is positive on charge; this is a"):
+            load_sweep(path)
+
+
+@pytest.mark.parametrize("voltage", ["4200", "-0.1", "10.01"])
+def test_a_voltage_that_cannot_be_in_volts_is_told_with_its_line(faults, tmp_path, voltage):
+    (tmp_path / "one.csv").write_text(CURVE.replace("4.1", voltage))
+    (fault,) = faults(x=ONE)
+    assert (fault.file, fault.place) == (str(tmp_path / "one.csv"), "line 3")
+    assert f"{float(voltage)!r}: not from 0 to 10 V; volts are expected" in fault.message
 
 
 def test_a_curve_without_bdf_names_is_told_with_its_file(faults, tmp_path):
