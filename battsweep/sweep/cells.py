@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from battsweep.sweep.faults import Faults, shown, toml_key
+from battsweep.sweep.quantities import is_number
 from battsweep.sweep.schema import CellTable, ModelTable, check, check_rest
 from battsweep.sweep.spec import Cell, Model
 from battsweep.sweep.tables import read_text
@@ -58,8 +59,16 @@ def read_cells(value: object, *, folder: Path, faults: Faults) -> tuple[Cell, ..
             except ValueError as error:
                 faults.add(f"{place}.parameter_set", f"{shown(parameter_set)}: {error}")
             parameter_set = str(path.absolute())
-        cells.append(Cell(label, parameter_set, dict(table.overrides)))
+        overrides = dict(table.overrides) or _numbers(given)
+        cells.append(Cell(label, parameter_set, overrides))
     return tuple(cells)
+
+
+def _numbers(given: object) -> dict[str, float]:
+    """Return those overrides that are numbers, of a table in which others are not."""
+    found = given.get("overrides") if isinstance(given, dict) else None
+    values = found if isinstance(found, dict) else {}
+    return {name: float(value) for name, value in values.items() if is_number(value)}
 
 
 def _is_file(parameter_set: str) -> bool:

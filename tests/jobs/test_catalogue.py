@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from battsweep.errors import SpecError
 from battsweep.jobs.catalogue import catalogue, did_you_mean
 from battsweep.jobs.physics import import_pybamm
-from battsweep.jobs.plan import make_plan
+from battsweep.jobs.plan import further_faults, make_plan
 from battsweep.jobs.warm import Builds, answers
 from battsweep.sweep.load import load_sweep
 
@@ -312,3 +312,18 @@ def test_wrong_names_do_not_hide_wrong_steps(make_sweep):
         make_plan(make_sweep(text))
     places = {fault.place for fault in caught.value.faults}
     assert places == {"cells.A.parameter_set", "models.SPN.type", "protocols.p.steps.0"}
+
+
+def test_a_wrong_number_among_overrides_does_not_hide_a_wrong_name(tmp_path):
+    (tmp_path / "sweep.toml").write_text(
+        "name = 't'\n[cells.A]\nparameter_set = 'Chen2020'\n"
+        "overrides = { 'Electrode hight [m]' = 0.06, 'Electrode width [m]' = nan }\n"
+        "[models.SPM]\n[protocols.p]\ndischarge = '1C'\n"
+    )
+    with pytest.raises(SpecError) as caught:
+        load_sweep(tmp_path / "sweep.toml", further=further_faults)
+    places = [fault.place for fault in caught.value.faults]
+    assert places == [
+        "cells.A.overrides.Electrode width [m]",
+        "cells.A.overrides.Electrode hight [m]",
+    ]
