@@ -50,6 +50,8 @@ class ProgressDisplay:
 def bar(progress: Progress, columns: int) -> str:
     """Return one line of at most ``columns`` - 1 characters."""
     text = describe(progress)
+    if len(text) >= columns:
+        text = describe(progress, classes=False)
     ended = progress.total - progress.left
     width = min(30, columns - len(text) - 4)
     if width < 8:
@@ -58,8 +60,8 @@ def bar(progress: Progress, columns: int) -> str:
     return f"[{'#' * full}{'.' * (width - full)}] {text}"
 
 
-def describe(progress: Progress) -> str:
-    """Return counts, rate, time left and failures so far, in words."""
+def describe(progress: Progress, *, classes: bool = True) -> str:
+    """Return counts, rate, time left and failures so far (by class), in words."""
     ended = progress.total - progress.left
     computed = progress.done + progress.failed
     parts = [f"{ended}/{progress.total} tasks"]
@@ -69,8 +71,8 @@ def describe(progress: Progress) -> str:
     elif computed:
         parts.append(f"in {duration(progress.seconds)}")
     if progress.failed:
-        classes = ", ".join(f"{count} {name}" for name, count in progress.by_class.items())
-        parts.append(f"{progress.failed} failed ({classes})")
+        why = ", ".join(f"{count} {name}" for name, count in progress.by_class.items())
+        parts.append(f"{progress.failed} failed" + (f" ({why})" if classes else ""))
     return "  ".join(parts)
 
 

@@ -76,7 +76,7 @@ def main(args: argparse.Namespace) -> int:
     fits = sum(task.kind == "fit" for task in plan.tasks)
     what = count(fits, "fit") if fits else count(len(plan.tasks), "task")
     if not fits:
-        what += f" in {count(len(plan.groups()), 'group')} that share a built model"
+        what += f" in {count(len(plan.groups()), 'group')}, a built model each"
     _say(args, f"{what}; {count(workers, 'worker')}; store {store}")
     display = ProgressDisplay()
     try:

@@ -149,13 +149,15 @@ class Grouper:
         soc = None if protocol.initial_soc is None else 1.0
         protocol = replace(protocol, name="", initial_soc=soc)
         run = self._sweep.run
+        changed = {**self._resolved.cells[task.cell].changed, **constants}
         what = canonical_json(
             [
                 self._resolved.cells[task.cell].sha256,
-                {**self._resolved.cells[task.cell].changed, **constants},
+                changed,
                 self._resolved.models[task.model],
                 asdict(protocol),
                 sorted(set(inputs)),
+                [asdict(self._sweep.output), run.rtol, run.atol],
             ]
         )
         if what not in self._groups:

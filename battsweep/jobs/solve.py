@@ -138,7 +138,7 @@ def solve(built: Built, inputs: Mapping[str, float], *, item: Item) -> Solved:
     failure = watch.failure or _silent_failure(solution, built, item)
     failure = failure or _not_finite(steps)
     if failure is not None:
-        steps = tuple(finite_part(step) for step in steps)
+        steps = tuple(step for step in map(finite_part, steps) if len(step.times_s))
     return Solved(steps, failure, _statistics(solution), skipped(solution, built))
 
 
