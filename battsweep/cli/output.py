@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
+import os
 import shutil
 import sys
 import uuid
@@ -126,8 +128,11 @@ def write_file(path: Path, data: bytes) -> None:
         if path.exists() and not path.is_file():
             path.write_bytes(data)
         else:
-            _replace(path.resolve(), data)
-    except (OSError, RuntimeError) as error:  # links in a ring are a RuntimeError
+            target = path.resolve()
+            if target.is_symlink():  # from Python 3.13, how a ring of links shows
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            _replace(target, data)
+    except (OSError, RuntimeError) as error:  # before 3.13, a ring is a RuntimeError
         why = error.strerror if isinstance(error, OSError) else error
         raise wrong("--output", f"{path}: cannot be written: {why}") from error
 
