@@ -87,7 +87,11 @@ STATISTICS = "SELECT statistics FROM all_tasks"
 
 
 def steady_seconds_a_task(seen: list[tuple[float, int]]) -> float:
-    """Return the seconds a task from the first chunk that came back to the last."""
+    """Return the seconds a task from the first chunk that came back to the last.
+
+    With a few hundred tasks, too many are in flight at the first moment for
+    this to mean much.
+    """
     moments = [(at, done) for at, done in seen if done]
     (first, before), (last, after) = moments[0], moments[-1]
     return (last - first) / (after - before)
