@@ -24,7 +24,6 @@ from battsweep.sweep.spec import Cell, Model, Sweep
 from battsweep.sweep.summaries import parse_summary
 from battsweep.sweep.task import Resolved, ResolvedCell
 
-SCALAR_DOMAINS: tuple[list[str], ...] = ([], ["current collector"])
 C_RATE = re.compile(r"[\d}.]\s*C\b|\bC/")
 NOT_PHYSICS = ("citations", "chemistry")
 
@@ -154,11 +153,9 @@ def _check_outputs(sweep: Sweep, name: str, made: Any, faults: list[Fault]) -> N
         place = f"output.series.{position}"
         if variable not in made.variables:
             faults.append(_unknown_variable(sweep, place, variable, name, made))
-        elif made.variables[variable].domain not in SCALAR_DOMAINS:
+        elif not _is_scalar(made, variable):
             averages = [
-                n
-                for n, found in made.variables.items()
-                if _is_average_of(variable, n) and found.domain in SCALAR_DOMAINS
+                n for n in made.variables if _is_average_of(variable, n) and _is_scalar(made, n)
             ]
             hint = f"; did you mean {' or '.join(map(repr, averages[:2]))}?" if averages else ""
             message = f"{variable!r} varies in space; only one number a time is kept{hint}"
@@ -168,6 +165,12 @@ def _check_outputs(sweep: Sweep, name: str, made: Any, faults: list[Fault]) -> N
         if variable not in made.variables:
             place = f"output.summary.{position}"
             faults.append(_unknown_variable(sweep, place, variable, name, made))
+
+
+def _is_scalar(made: Any, variable: str) -> bool:
+    """Return whether a variable is one number a time; a collector may be a point."""
+    domain = made.variables[variable].domain
+    return not domain or (domain == ["current collector"] and made.options["dimensionality"] == 0)
 
 
 def _unknown_variable(sweep: Sweep, place: str, variable: str, name: str, made: Any) -> Fault:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -28,10 +29,11 @@ class Child:
     log_path: Path
     _process: BaseProcess | None = None
     _connection: Connection | None = field(default=None, repr=False)
+    _order: int = 0
 
     def solve(
         self, group: Group | None, items: Sequence[Item | FitItem], *, time_limit_s: float
-    ) -> Iterator[tuple[Result, int, float]]:
+    ) -> Generator[tuple[Result, int, float]]:
         """Yield for each item, in order, its result, the tries it took and the build time.
 
         A task that outlasts the limit, or whose process dies twice, fails
@@ -42,17 +44,18 @@ class Child:
             # A suspect runs alone, so that a second death is its own.
             batch = items[done:] if tries == 1 else items[done : done + 1]
             build_s = 0.0
-            for answer in self._answers(group, tuple(batch), time_limit_s):
-                if isinstance(answer, Ready):
-                    build_s = answer.build_s
-                elif isinstance(answer, Result):
-                    yield answer, tries, build_s
-                    done, tries, build_s = done + 1, 1, 0.0
-                elif answer.failure_class == "time-limit" or tries >= TRIES:
-                    yield _failed(answer), tries, 0.0
-                    done, tries = done + 1, 1
-                else:
-                    tries += 1
+            with closing(self._answers(group, tuple(batch), time_limit_s)) as answers:
+                for answer in answers:
+                    if isinstance(answer, Ready):
+                        build_s = answer.build_s
+                    elif isinstance(answer, Result):
+                        yield answer, tries, build_s
+                        done, tries, build_s = done + 1, 1, 0.0
+                    elif answer.failure_class == "time-limit" or tries >= TRIES:
+                        yield _failed(answer), tries, 0.0
+                        done, tries = done + 1, 1
+                    else:
+                        tries += 1
 
     def stop(self) -> None:
         """End the process, whatever it is doing."""
@@ -67,22 +70,34 @@ class Child:
 
     def _answers(
         self, group: Group | None, items: tuple[Item | FitItem, ...], limit: float
-    ) -> Iterator[Ready | Result | Failure]:
-        """Yield what the process says, and a failure last if it had to go."""
+    ) -> Generator[Ready | Result | Failure]:
+        """Yield what the process says, and a failure last if it had to go.
+
+        A process whose answers are not all read is ended, so that no later
+        order takes them for its own.
+        """
+        self._order += 1
+        finished = False
         try:
             connection = self._start()
-            connection.send((group, items))
+            connection.send((self._order, group, items))
             allowed = max(BUILD_LIMIT_S, limit)
             for _ in range(1 + len(items)):
                 if not connection.poll(allowed):
-                    self.stop()
                     message = f"stopped after {allowed:g} s (run.time_limit)"
                     yield Failure("time-limit", message)
                     return
-                yield connection.recv()
+                order, answer = connection.recv()
+                if order != self._order:
+                    raise LostError("the solving process answered another order")
+                yield answer
                 allowed = limit
+            finished = True
         except (EOFError, OSError):
             yield self._died()
+        finally:
+            if not finished:
+                self.stop()
 
     def _start(self) -> Connection:
         if self._connection is None or self._process is None or not self._process.is_alive():

@@ -200,6 +200,9 @@ def rows(steps: tuple[Step, ...], output: Output) -> dict[str, Array]:
         return {}
     columns = {TIME.name: np.concatenate([step.times_s for step in steps])}
     names = [name for name in output.series if name != TIME.pybamm_name]
+    for name in names:
+        if any(step.values[name].ndim > 1 for step in steps):
+            raise ValueError(f"{name!r} varies in space; only one number a time is kept")
     columns.update(
         from_pybamm({n: np.concatenate([step.values[n] for step in steps]) for n in names})
     )

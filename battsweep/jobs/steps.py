@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,25 @@ def steps_of(solution: Any, built: Built, item: Item) -> tuple[Step, ...]:
     """Return the steps of a solution, without those that PyBaMM skipped."""
     if not built.is_experiment:
         return (_only_step(solution, built, item),)
-    return tuple(
-        _part(cycle, step, part, built) for cycle, step, part in _parts(solution) if len(part.t) > 1
-    )
+    parts = [found for found in _parts(solution) if len(found[2].t) > 1]
+    steps = [_part(cycle, step, part, built) for cycle, step, part in parts]
+    if steps and item.measured is not None and built.group.output.every_s is None:
+        voltage = _voltage_at(measured_times(item.measured), [part for _, _, part in parts])
+        steps[0] = replace(steps[0], measured_voltage_v=voltage)
+    return tuple(steps)
+
+
+def _voltage_at(times: Array, parts: Sequence[Any]) -> Array:
+    """Return the voltage at those times that some steps reach, from their full states."""
+    start = parts[0].t[0]
+    found: list[Array] = []
+    begin = -np.inf
+    for part in parts:
+        mine = times[(times + start > begin) & (times + start <= part.t[-1])] + start
+        begin = part.t[-1]
+        if len(mine):
+            found.append(_entries(part[VOLTAGE](mine), len(mine)))
+    return np.concatenate(found) if found else np.zeros(0)
 
 
 def skipped(solution: Any, built: Built) -> tuple[str, ...]:
@@ -89,7 +106,9 @@ def _only_step(solution: Any, built: Built, item: Item) -> Step:
         grid = built.grid(item.duration_s)
         if grid is None:
             raise ValueError("a solve at given times has a grid")
-        kept = _places(step.times_s, grid[grid <= step.times_s[-1]])
+        profile = built.group.protocol.profile
+        wanted = grid if profile is None else np.union1d(grid, profile.times_s)
+        kept = _places(step.times_s, wanted[wanted <= step.times_s[-1]])
         kept = np.union1d(kept, [len(step.times_s) - 1])
         values = {name: array[..., kept] for name, array in step.values.items()}
         step = Step(1, 1, step.times_s[kept], values)

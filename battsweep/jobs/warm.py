@@ -56,11 +56,11 @@ def serve(connection: Connection, log_path: str) -> None:
     builds = Builds()
     while True:
         try:
-            group, items = connection.recv()
+            order, group, items = connection.recv()
         except (EOFError, OSError):
             return
         for answer in answers(group, items, builds):
-            connection.send(answer)
+            connection.send((order, answer))
 
 
 def answers(

@@ -7,6 +7,7 @@ import platform
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -61,12 +62,13 @@ def compute_chunk(order: Order) -> Delivered:
     receipts: list[Receipt] = []
     series: list[pa.Table] = []
     built_s = 0.0
-    solved = child.solve(order.group, order.items, time_limit_s=order.time_limit_s)
-    for item, (result, tries, build_s) in zip(order.items, solved, strict=True):
-        receipts.append(receipt(item.task, result, order.attempt + tries - 1))
-        built_s += build_s
-        if result.columns:
-            series.append(table(result.columns))
+    limit = order.time_limit_s
+    with closing(child.solve(order.group, order.items, time_limit_s=limit)) as solved:
+        for item, (result, tries, build_s) in zip(order.items, solved, strict=True):
+            receipts.append(receipt(item.task, result, order.attempt + tries - 1))
+            built_s += build_s
+            if result.columns:
+                series.append(table(result.columns))
     writing = time.perf_counter()
     shard = write_shard(
         Path(order.store),

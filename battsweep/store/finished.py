@@ -35,8 +35,8 @@ def finished_sweep(path: Path, sweep: Sweep) -> Finished | None:
             "SELECT sweep FROM sweep WHERE json_extract(plan, '$.request') = ?", (request,)
         ).fetchall()
         known = {folder.name for folder in sweep_folders(path)}
-        shards = {shard for (shard,) in index.connection.execute("SELECT shard FROM shard")}
-        if shards != {shard.as_posix() for shard in shard_paths(path)}:
+        shards = dict(index.connection.execute("SELECT shard, bytes FROM shard").fetchall())
+        if shards != {s.as_posix(): (path / s).stat().st_size for s in shard_paths(path)}:
             return None  # the driver will find out what that means
         for (sweep_id,) in rows:
             total, done, failed = index.connection.execute(_OUTCOMES, (sweep_id,)).fetchone()

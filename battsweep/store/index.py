@@ -126,9 +126,15 @@ class Index:
                     new_sweeps += 1
                 except StoreError as error:
                     problems.append(str(error))
-        on_disk = {path.as_posix() for path in shard_paths(self.store)}
-        indexed = set(self._column("SELECT shard FROM shard"))
-        for shard in sorted(on_disk - indexed):
+        sizes = {p.as_posix(): (self.store / p).stat().st_size for p in shard_paths(self.store)}
+        with self._errors():
+            indexed = dict(self.connection.execute("SELECT shard, bytes FROM shard").fetchall())
+        # A shard of another size is not the one that was indexed.
+        gone = sorted(shard for shard, size in indexed.items() if sizes.get(shard) != size)
+        for shard in gone:
+            with self._errors(), transaction(self.connection):
+                delete_shard(self.connection, shard)
+        for shard in sorted(sizes.keys() - (indexed.keys() - set(gone))):
             try:
                 # From here on the index vouches for the bytes that it finds.
                 verify_shard(inside(self.store, shard))
@@ -136,10 +142,6 @@ class Index:
                 new_shards += 1
             except StoreError as error:
                 problems.append(str(error))
-        gone = sorted(indexed - on_disk)
-        for shard in gone:
-            with self._errors(), transaction(self.connection):
-                delete_shard(self.connection, shard)
         return Reconciled(new_sweeps, new_shards, tuple(gone), tuple(problems))
 
     def finished(self, task_ids: Iterable[str]) -> set[str]:

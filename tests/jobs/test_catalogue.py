@@ -327,3 +327,14 @@ def test_a_wrong_number_among_overrides_does_not_hide_a_wrong_name(tmp_path):
         "cells.A.overrides.Electrode width [m]",
         "cells.A.overrides.Electrode hight [m]",
     ]
+
+
+def test_a_collector_with_dimensions_is_space(make_sweep):
+    text = (
+        "name = 't'\n[cells.A]\nparameter_set = 'Chen2020'\n[models.M]\ntype = 'SPM'\n"
+        "options = { 'current collector' = 'potential pair', dimensionality = 1 }\n"
+        "[protocols.p]\ndischarge = '1C'\n"
+        "[output]\nseries = ['Current collector current density [A.m-2]']\n"
+    )
+    with pytest.raises(SpecError, match="varies in space"):
+        make_plan(make_sweep(text))

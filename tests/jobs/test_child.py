@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from battsweep.errors import LostError
@@ -110,3 +111,18 @@ def test_a_child_that_could_not_be_started_is_started_the_next_time(child, make_
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     results = list(child.solve(group, items, time_limit_s=60))
     assert all(result.failure is None for result, _, _ in results)
+
+
+def test_answers_that_nobody_read_are_not_taken_for_those_of_the_next_order(child, make_sweep):
+    group, items = chunk(make_sweep(f"{HEAD}[protocols.p]\ndischarge = '1C'\n{DIFFUSIVITIES}"))
+    undisturbed = [
+        r.columns["voltage_volt"] for r, _, _ in child.solve(group, items, time_limit_s=60)
+    ]
+    left_early = child.solve(group, items, time_limit_s=60)
+    next(left_early)
+    left_early.close()
+    again = [
+        r.columns["voltage_volt"] for r, _, _ in child.solve(group, items[1:], time_limit_s=60)
+    ]
+    for voltage, expected in zip(again, undisturbed[1:], strict=True):
+        np.testing.assert_array_equal(voltage, expected)

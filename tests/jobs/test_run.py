@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
+from battsweep.errors import StoreError
 from battsweep.jobs.driver import run_plan
 from battsweep.jobs.plan import make_plan
 from battsweep.store.check import check
@@ -183,8 +184,14 @@ def test_a_finished_sweep_is_known_without_pybamm_until_anything_of_it_changes(
     found = finished_sweep(store, sweep)
     assert (found.total, found.failed) == (20, progress.failed)
     assert finished_sweep(store, make_sweep(WITH_FAILURES.replace("20", "21"))) is None
-    next(store.glob("data/*/*/part-*")).unlink()
+    shard = next(store.glob("data/*/*/part-*"))
+    os.truncate(shard, shard.stat().st_size - 1)
     assert finished_sweep(store, sweep) is None
+    with pytest.raises(StoreError, match="check"):
+        run_plan(make_plan(sweep), store, workers=2)
+    shard.unlink()
+    assert run_plan(make_plan(sweep), store, workers=2).left == 0
+    assert finished_sweep(store, sweep) == found
 
 
 def test_failed_tasks_are_recorded_with_class_and_the_others_go_on(tmp_path, make_sweep):

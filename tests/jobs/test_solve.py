@@ -266,3 +266,48 @@ def test_the_error_against_a_curve_does_not_depend_on_what_is_kept(sampling, mak
     assert result.summary["rmse [mV]"] == pytest.approx(121.2475, abs=1e-3)
     kept = {"every = 10": 358, "every = 60": 61, "points = 20": 20}
     assert len(result.columns["voltage_volt"]) == kept.get(sampling, 175)
+
+
+@pytest.mark.parametrize("sampling", ["every = 'solver'", "points = 5"])
+def test_the_error_of_steps_is_solved_for_where_the_full_state_is_kept(
+    sampling, make_sweep, tmp_path
+):
+    text = (
+        "name = 't'\n[cells.A]\nparameter_set = 'Chen2020'\n[models.SPM]\n"
+        "[protocols.p]\nsteps = ['Discharge at 1C until 3 V', 'Rest for 10 minutes']\n"
+        "%s[run]\nsolver = { rtol = 1e-7, atol = 1e-9 }\n[output]\nsummary = ['rmse']\n%s\n"
+    )
+    [(group, item)] = make_plan(
+        make_sweep(text.replace("['rmse']", "[]") % ("", "every = 1"))
+    ).placed
+    *_, fine = answers(group, (item,), Builds())
+    times, first = np.unique(fine.columns["test_time_second"], return_index=True)
+    lines = "\n".join(
+        f"{t},{v}"
+        for t, v in zip(times[::40], fine.columns["voltage_volt"][first][::40], strict=True)
+    )
+    (tmp_path / "curve.csv").write_text(f"test_time_second,voltage_volt\n{lines}\n")
+    curve = "[[measured]]\ncell = 'A'\nprotocol = 'p'\nfile = 'curve.csv'\n"
+    [(group, item)] = make_plan(make_sweep(text % (curve, sampling))).placed
+    *_, result = answers(group, (item,), Builds())
+    assert result.summary["rmse [mV]"] < 0.05
+
+
+def test_a_measured_curve_changes_no_row_of_a_profile(make_sweep, tmp_path):
+    (tmp_path / "profile.csv").write_text("0,1\n100,1\n101,5\n300,5\n305,-2\n700,-2\n")
+    (tmp_path / "curve.csv").write_text("test_time_second,voltage_volt\n0,3.8\n33,3.7\n444,3.6\n")
+    text = (
+        "name = 't'\n[cells.A]\nparameter_set = 'Chen2020'\n[models.SPM]\n[protocols.p]\n"
+        "profile = 'profile.csv'\npositive = 'discharge'\ninitial_soc = 0.5\n%s"
+        "[output]\nevery = 60\nsummary = ['energy'%s]\n"
+    )
+    curve = "[[measured]]\ncell = 'A'\nprotocol = 'p'\nfile = 'curve.csv'\n"
+    found = []
+    for filled in (text % ("", ""), text % (curve, ", 'rmse'")):
+        [(group, item)] = make_plan(make_sweep(filled)).placed
+        *_, result = answers(group, (item,), Builds())
+        found.append(result)
+    times = [result.columns["test_time_second"] for result in found]
+    np.testing.assert_allclose(times[0], times[1], atol=1e-6)
+    energies = [result.summary["energy [W.h]"] for result in found]
+    assert energies[0] == pytest.approx(energies[1], rel=1e-4)
