@@ -127,6 +127,8 @@ def main() -> None:
     steady = times["steady"] * cores * args.tasks
     print(f"share of the workers' time in the solver (C++): {100 * times['solver'] / steady:.0f} %")
     print(f"share in PyBaMM's solve, C++ included:          {100 * times['solve'] / steady:.0f} %")
+    whole = times["whole"] * cores
+    print(f"share of the whole run's time in the solver:    {100 * times['solver'] / whole:.0f} %")
     print(f"whole run {times['whole']:.1f} s, of it planning {times['plan']:.1f} s")
 
 
