@@ -148,11 +148,6 @@ def measured_path(cell: str, name: str, digest: str) -> Path:
     return Path("measured", file_name(cell), f"{file_name(name)}-{digest[:8]}.parquet")
 
 
-def checkpoint_folder(store: Path, task_id: str) -> Path:
-    """Return the folder for what a long task needs to go on."""
-    return store / "checkpoints" / file_name(task_id)
-
-
 def logs_folder(store: Path) -> Path:
     """Return the folder of logs."""
     return store / "logs"
