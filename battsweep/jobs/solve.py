@@ -50,6 +50,10 @@ class Result:
     log: str = ""
     wall_s: float = 0.0
     fit: Mapping[str, object] = field(default_factory=dict)
+    group: str = ""
+    method: str = ""
+    proof: Mapping[str, object] = field(default_factory=dict)
+    tries: tuple[Mapping[str, object], ...] = ()
 
 
 class Watch:

@@ -85,7 +85,12 @@ def answers(
     notes = log if built is None else [*log, *map(_no_effect, built.unused_inputs())]
     for item in simulations:
         result = attempt(built, item) if built is not None else _built_alone(group, item)
-        yield replace(result, log="\n".join(filter(None, [*notes, result.log])))
+        yield replace(
+            result,
+            log="\n".join(filter(None, [*notes, result.log])),
+            group=group.key,
+            method="rebuilt" if built is None else "reused",
+        )
 
 
 def _no_effect(name: str) -> str:

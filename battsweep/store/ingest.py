@@ -112,7 +112,7 @@ def insert_shard(connection: sqlite3.Connection, file: ShardFile, header: ShardH
         ),
     )
     connection.executemany(
-        "INSERT INTO attempt VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO attempt VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [_attempt_row(file.path, receipt) for receipt in header.receipts],
     )
     connection.executemany(
@@ -173,6 +173,9 @@ def _attempt_row(path: str, receipt: Receipt) -> tuple[object, ...]:
         plain_to_json(receipt.summary),
         plain_to_json(receipt.statistics),
         plain_to_json(receipt.fit),
+        receipt.group,
+        receipt.method,
+        to_json(list(receipt.tries)),
         receipt.started_utc,
         _finished_utc(receipt),
         float(receipt.wall_s),

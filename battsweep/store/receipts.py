@@ -29,7 +29,11 @@ class Receipt:
     ``summary`` holds one number a name (None where there is none); ``cycles``
     one such mapping a cycle, each with ``cycle_count``. ``statistics`` are the
     solver's. ``partial`` is set where a failed task has rows all the same.
-    ``fit`` is empty but for fits. Times are UTC in ISO 8601.
+    ``fit`` is empty but for fits. ``group`` is the key of the built model that
+    solved it, and ``method`` "reused" where that was shared, "rebuilt" where it
+    was built for this task alone. ``proof`` holds how far it is from a plain
+    simulation, where that was computed too; ``tries`` what else was tried after
+    the solver failed. Times are UTC in ISO 8601.
     """
 
     task_id: str
@@ -51,6 +55,10 @@ class Receipt:
     cycles: Sequence[Mapping[str, float | None]] = ()
     statistics: Mapping[str, float] = field(default_factory=dict)
     fit: Mapping[str, object] = field(default_factory=dict)
+    group: str = ""
+    method: str = ""
+    proof: Mapping[str, object] = field(default_factory=dict)
+    tries: Sequence[Mapping[str, object]] = ()
     started_utc: str = ""
     wall_s: float = 0.0
     log: str = ""

@@ -262,7 +262,16 @@ def test_row_groups_are_whole_tasks_and_large_enough(counts, at_least):
 
 def test_receipts_keep_every_field(tmp_path, made, format):
     receipt = made.receipt(
-        4, "failed", traceback="Traceback\n  ü", attempt=3, log="out", fit={"loss": 0.5}
+        4,
+        "failed",
+        traceback="Traceback\n  ü",
+        attempt=3,
+        log="out",
+        fit={"loss": 0.5},
+        group="0a",
+        method="reused",
+        proof={"worst": 1e-9},
+        tries=[{"rtol": 1e-6}],
     )
     (found,), _ = read_receipts(written(tmp_path, [], [receipt], format))
     assert replace(found, cycles=list(receipt.cycles)) == receipt
