@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from battsweep.data.columns import TIME
 from battsweep.jobs.classify import CURRENT
-from battsweep.jobs.groups import Group
+from battsweep.jobs.compiled import obstacle
+from battsweep.jobs.direct import Direct, Track
+from battsweep.jobs.groups import Group, Item
 from battsweep.jobs.physics import import_pybamm, make_model, mesh_points, parameter_values
+from battsweep.jobs.summarise import measured_times
 from battsweep.sweep.summaries import parse_summary
 
 VOLTAGE_AND_CURRENT = ("Voltage [V]", "Current [A]")
@@ -36,16 +39,26 @@ class Built:
         # At other times than a grid's, values are interpolated in the full state,
         # which the solver does not keep where it is given a list of outputs.
         outputs = [] if group.output.every_s is None else list(self.variables)
+        no_compiling = obstacle() if group.compiled else None
+        self.notes = () if no_compiling is None else (no_compiling,)
+        self.compiled = group.compiled and no_compiling is None
         self._simulation = pybamm.Simulation(
             model,
             parameter_values=self.values,
             experiment=_experiment(group) if self.is_experiment else None,
             var_pts=mesh_points(group.model, model),
-            solver=pybamm.IDAKLUSolver(rtol=group.rtol, atol=group.atol, output_variables=outputs),
+            solver=pybamm.IDAKLUSolver(
+                rtol=group.rtol,
+                atol=group.atol,
+                output_variables=outputs,
+                options={"compile": self.compiled},
+            ),
             cache_esoh=False,
         )
         self._state_inputs: frozenset[str] | None = None
         self._state: tuple[object, ...] | None = None
+        self._direct: Direct | None = None
+        self.cost_s = 0.0
 
     def build(self, inputs: Mapping[str, float], *, initial_soc: float | None) -> None:
         """Build the model; the inputs are only examples of what will be solved.
@@ -92,11 +105,43 @@ class Built:
             self._set_initial_state(initial_soc, inputs)
         if self.is_experiment:
             return self._simulation.solve(inputs=inputs, calc_esoh=False, callbacks=callback)
+        times, grid = self._times(duration_s, also_at_s)
+        return self._simulation.solve(times, inputs=inputs, t_interp=grid)
+
+    def alike(self, item: Item) -> tuple[object, ...]:
+        """Return what must be equal for tasks to be solved in one list."""
+        measured = None if item.measured is None else item.measured.name
+        return (self._state_of(item.initial_soc, item.inputs), item.duration_s, measured)
+
+    def can_take_lists(self, item: Item) -> bool:
+        """Return whether tasks like this one can be solved in lists, now."""
+        if self.is_experiment or self.group.output.every_s is None:
+            return False
+        if self._state != self._state_of(item.initial_soc, item.inputs):
+            return False
+        if self._direct is None:
+            self._direct = Direct.of(self._simulation, item.inputs)
+        return self._direct is not None and not self._direct.stale()
+
+    def solve_list(self, items: Sequence[Item]) -> list[Track | None]:
+        """Return a track for each of some items that are `alike`; None for an odd one."""
+        also = items[0].measured
+        times, grid = self._times(
+            items[0].duration_s, None if also is None else measured_times(also)
+        )
+        if self._direct is None or grid is None:
+            return [None] * len(items)
+        return self._direct.solve(times, grid, [item.inputs for item in items])
+
+    def _times(
+        self, duration_s: float, also_at_s: NDArray[np.float64] | None
+    ) -> tuple[Any, NDArray[np.float64] | None]:
+        """Return where the solver stops, and the times to keep."""
         times = self._knots(duration_s)
         grid = self.grid(times[-1])
         if grid is not None and also_at_s is not None:
             grid = np.union1d(grid, also_at_s[also_at_s <= times[-1]])
-        return self._simulation.solve(times, inputs=inputs, t_interp=grid)
+        return times, grid
 
     def _knots(self, duration_s: float) -> Any:
         profile = self.group.protocol.profile
@@ -116,12 +161,20 @@ class Built:
         PyBaMM's own cache of this misses inputs inside functions such as the
         open-circuit potentials, so it is switched off.
         """
-        if self._state_inputs is None:
-            self._state_inputs = self._inputs_of_the_initial_state()
-        state = (soc, *(inputs[name] for name in sorted(self._state_inputs)))
+        state = self._state_of(soc, inputs)
         if state != self._state:
             self._simulation.set_initial_state(soc, inputs=inputs)
             self._state = state
+
+    def _state_of(
+        self, soc: float | None, inputs: Mapping[str, float]
+    ) -> tuple[object, ...] | None:
+        """Return all that an initial state depends on; None where the set's own is kept."""
+        if soc is None:
+            return None
+        if self._state_inputs is None:
+            self._state_inputs = self._inputs_of_the_initial_state()
+        return (soc, *(inputs[name] for name in sorted(self._state_inputs)))
 
     def _inputs_of_the_initial_state(self) -> frozenset[str]:
         """Return the inputs that the electrodes' stoichiometry limits depend on.

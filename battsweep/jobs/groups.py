@@ -22,7 +22,8 @@ class Group:
 
     ``cell`` has the values that need a build of their own among its
     overrides; ``inputs`` are the PyBaMM parameters given at each solve;
-    ``key`` is equal for groups that are built alike.
+    ``key`` is equal for groups that are built alike. ``compiled`` says that there
+    are enough tasks for the solver's functions to be compiled.
     """
 
     key: str
@@ -33,6 +34,7 @@ class Group:
     output: Output
     rtol: float
     atol: float
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

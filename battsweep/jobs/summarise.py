@@ -157,6 +157,11 @@ class VoltageErrors:
     seconds: Array
 
 
+def measured_times(measured: Measured) -> Array:
+    """Return the times of a measured curve, counted from its first."""
+    return np.asarray(measured.times_s) - measured.times_s[0]
+
+
 def voltage_errors(steps: Sequence[Step], measured: Measured) -> VoltageErrors:
     """Return the error at each measured time, counted from the first.
 

@@ -1,0 +1,153 @@
+"""Many inputs through the solver's own call: PyBaMM's part around it, done once a list.
+
+`pybamm.BaseSolver.solve` spends about as long on a small model as the C++ solver
+does: it checks, copies and wraps for each set of inputs. Here the same functions of
+the same solver are called with the same numbers, so the answers are equal to the last
+bit (a test says so); what is odd in any way is left to PyBaMM, one set at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from battsweep.jobs.physics import import_pybamm
+
+Array = NDArray[np.float64]
+
+REACHED_THE_END = frozenset({0, 1})  # IDA_SUCCESS, IDA_TSTOP_RETURN
+FOUND_A_ROOT = 2  # IDA_ROOT_RETURN
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """What was solved without an experiment: ``values`` by PyBaMM's names and signs.
+
+    Each has the length of ``times_s``. ``termination`` is PyBaMM's text.
+    """
+
+    times_s: Array
+    values: Mapping[str, Array]
+    termination: str
+    statistics: Mapping[str, float]
+
+
+class Direct:
+    """The solver of a built simulation, to be called with many sets of inputs at once."""
+
+    def __init__(self, solver: Any, model: Any, example: Mapping[str, float]) -> None:
+        event_types = import_pybamm().EventType
+        self._solver = solver
+        self._model = model
+        self._setup = solver._setup
+        self._names = tuple(solver._set_up_model_inputs(model, dict(example)))
+        self._outputs = tuple(self._setup["output_variables"])
+        self._events = [e.name for e in model.events if e.event_type == event_types.TERMINATION]
+        self._mapped: dict[int, tuple[Any, Any]] = {}
+
+    @classmethod
+    def of(cls, simulation: Any, example: Mapping[str, float]) -> Direct | None:
+        """Return a simulation that was solved before as this; None where it is not that simple.
+
+        Not simple are discontinuities in time, events that tell of extrapolation, and
+        outputs that are not one number a time.
+        """
+        solver, model = simulation.solver, simulation.built_model
+        setup = vars(solver).get("_setup")
+        if not setup or not setup["output_variables"] or not model.uses_stacked_inputs:
+            return None
+        event_types = import_pybamm().EventType
+        assembly = setup["output_assembly"]
+        if (
+            model.discontinuity_events_eval
+            or model.t_discon_constant_symbols
+            or any(e.event_type == event_types.INTERPOLANT_EXTRAPOLATION for e in model.events)
+            or assembly._n_rows != len(setup["output_variables"])
+            or assembly._sparse
+            or assembly._time_integrals
+            or setup["number_of_sensitivity_parameters"]
+        ):
+            return None
+        return cls(solver, model, example)
+
+    def stale(self) -> bool:
+        """Return whether the model's initial conditions were changed since PyBaMM last solved."""
+        set_up = self._solver._model_set_up.get(self._model)
+        return not set_up or (
+            set_up["initial conditions"] != self._model.concatenated_initial_conditions
+        )
+
+    def solve(
+        self, times: Array, grid: Array, inputs: Sequence[Mapping[str, float]]
+    ) -> list[Track | None]:
+        """Return a track for each set of inputs; None for one that PyBaMM should look at.
+
+        ``times`` are where the solver stops, ``grid`` the times to keep, as
+        `pybamm.Simulation.solve` takes them.
+        """
+        timer = import_pybamm().Timer()
+        grid = self._solver.process_t_interp(grid, t_eval=times)
+        sets = np.array([[float(one[name]) for name in self._names] for one in inputs])
+        try:
+            y0, ydot0 = self._initial_states(times[0], sets)
+            prepared = timer.time()
+            found = self._setup["solver"].solve(
+                times, grid, y0, ydot0, sets, logger=None, pbar=np.empty((0, 0))
+            )
+        except (ValueError, RuntimeError, import_pybamm().SolverError):
+            return [None] * len(inputs)
+        integrated = timer.time() - prepared
+        steps = sum(one.stats.number_of_steps for one in found) or 1
+        return [
+            self._track(one, values, integrated.value * one.stats.number_of_steps / steps)
+            for one, values in zip(found, sets, strict=True)
+        ]
+
+    def _initial_states(self, start: float, sets: Array) -> tuple[Array, Array]:
+        """Return y0 and its slope for each set, as the solver's own preparation does."""
+        model = self._model
+        if model.len_alg or not model.is_standard_form_dae:
+            dicts = [dict(zip(self._names, map(float, row), strict=True)) for row in sets]
+            self._solver._set_initial_conditions(model, start, dicts)
+            self._solver._set_consistent_initialization(model, start, dicts)
+            return np.vstack(model.y0full), np.vstack(model.ydot0full)
+        count = len(sets)
+        if count not in self._mapped:
+            self._mapped[count] = (
+                model.initial_conditions_eval.map(count),
+                model.rhs_eval.map(count),
+            )
+        initial, slope = self._mapped[count]
+        at = np.full((1, count), float(start))
+        columns = np.ascontiguousarray(sets.T)
+        y0 = initial(at, np.zeros((model.len_rhs_and_alg, count)), columns).full()
+        ydot0 = slope(at, y0, columns).full()
+        return np.ascontiguousarray(y0.T), np.ascontiguousarray(ydot0.T)
+
+    def _track(self, found: Any, values: Array, integration_s: float) -> Track | None:
+        times = np.array(found.t, dtype=float)
+        if len(times) < 2 or found.flag not in {*REACHED_THE_END, FOUND_A_ROOT}:
+            return None
+        termination = "final time"
+        if found.flag == FOUND_A_ROOT:
+            if not self._events:
+                return None
+            at_event = self._setup["rootfn_casadi"](times[-1], np.asarray(found.y_term), values)
+            nearest = int(np.nanargmin(np.abs(np.asarray(at_event).reshape(-1))))
+            termination = f"event: {self._events[nearest]}"
+        table = np.asarray(found.y).reshape(len(times), -1)
+        return Track(
+            times_s=times,
+            values={name: table[:, place].copy() for place, name in enumerate(self._outputs)},
+            termination=termination,
+            statistics={
+                "integration_s": integration_s,
+                "solver_steps": float(found.stats.number_of_steps),
+                "nonlinear_fails": float(found.stats.number_of_nonlinear_solver_fails),
+                "error_test_fails": float(found.stats.number_of_error_test_failures),
+            },
+        )
