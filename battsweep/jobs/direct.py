@@ -47,7 +47,7 @@ class Direct:
         self._names = tuple(solver._set_up_model_inputs(model, dict(example)))
         self._outputs = tuple(self._setup["output_variables"])
         self._events = [e.name for e in model.events if e.event_type == event_types.TERMINATION]
-        self._mapped: dict[int, tuple[Any, Any]] = {}
+        self._mapped: dict[tuple[str, int], Any] = {}
 
     @classmethod
     def of(cls, simulation: Any, example: Mapping[str, float]) -> Direct | None:
@@ -102,10 +102,38 @@ class Direct:
             return [None] * len(inputs)
         integrated = timer.time() - prepared
         steps = sum(one.stats.number_of_steps for one in found) or 1
+        endings = self._endings(found, sets)
         return [
-            self._track(one, values, integrated.value * one.stats.number_of_steps / steps)
-            for one, values in zip(found, sets, strict=True)
+            self._track(one, ending, integrated.value * one.stats.number_of_steps / steps)
+            for one, ending in zip(found, endings, strict=True)
         ]
+
+    def _endings(self, found: Sequence[Any], sets: Array) -> list[str | None]:
+        """Return PyBaMM's text for how each ended: the event nearest to zero, where by one."""
+        endings: list[str | None] = [
+            "final time" if one.flag in REACHED_THE_END and one.t.size > 1 else None
+            for one in found
+        ]
+        ended = [k for k, one in enumerate(found) if one.flag == FOUND_A_ROOT and one.t.size > 1]
+        if not ended or not self._events:
+            return endings
+        at_event = self._map("events", self._setup["rootfn_casadi"], len(ended))
+        values = at_event(
+            np.array([[found[k].t[-1] for k in ended]]),
+            np.column_stack([found[k].y_term for k in ended]),
+            np.ascontiguousarray(sets[ended].T),
+        ).full()
+        nearest = np.nanargmin(np.abs(values), axis=0)
+        for k, place in zip(ended, nearest, strict=True):
+            endings[k] = f"event: {self._events[place]}"
+        return endings
+
+    def _map(self, name: str, function: Any, count: int) -> Any:
+        """Return a CasADi function of one set as one of ``count`` sets, kept for the next list."""
+        key = (name, count)
+        if key not in self._mapped:
+            self._mapped[key] = function.map(count)
+        return self._mapped[key]
 
     def _initial_states(self, start: float, sets: Array) -> tuple[Array, Array]:
         """Return y0 and its slope for each set, as the solver's own preparation does."""
@@ -116,35 +144,25 @@ class Direct:
             self._solver._set_consistent_initialization(model, start, dicts)
             return np.vstack(model.y0full), np.vstack(model.ydot0full)
         count = len(sets)
-        if count not in self._mapped:
-            self._mapped[count] = (
-                model.initial_conditions_eval.map(count),
-                model.rhs_eval.map(count),
-            )
-        initial, slope = self._mapped[count]
+        initial = self._map("initial", model.initial_conditions_eval, count)
+        slope = self._map("slope", model.rhs_eval, count)
         at = np.full((1, count), float(start))
         columns = np.ascontiguousarray(sets.T)
         y0 = initial(at, np.zeros((model.len_rhs_and_alg, count)), columns).full()
         ydot0 = slope(at, y0, columns).full()
         return np.ascontiguousarray(y0.T), np.ascontiguousarray(ydot0.T)
 
-    def _track(self, found: Any, values: Array, integration_s: float) -> Track | None:
-        times = np.array(found.t, dtype=float)
-        if len(times) < 2 or found.flag not in {*REACHED_THE_END, FOUND_A_ROOT}:
+    def _track(self, found: Any, ending: str | None, integration_s: float) -> Track | None:
+        if ending is None:
             return None
-        termination = "final time"
-        if found.flag == FOUND_A_ROOT:
-            if not self._events:
-                return None
-            at_event = self._setup["rootfn_casadi"](times[-1], np.asarray(found.y_term), values)
-            nearest = int(np.nanargmin(np.abs(np.asarray(at_event).reshape(-1))))
-            termination = f"event: {self._events[nearest]}"
+        times = np.array(found.t, dtype=float)
         table = np.asarray(found.y).reshape(len(times), -1)
         return Track(
             times_s=times,
             values={name: table[:, place].copy() for place, name in enumerate(self._outputs)},
-            termination=termination,
+            termination=ending,
             statistics={
+                "solve_s": integration_s,
                 "integration_s": integration_s,
                 "solver_steps": float(found.stats.number_of_steps),
                 "nonlinear_fails": float(found.stats.number_of_nonlinear_solver_fails),

@@ -240,14 +240,12 @@ def rows(steps: tuple[Step, ...], output: Output) -> dict[str, Array]:
     """Return the rows of all steps by column name, in BDF's names and signs."""
     if not steps:
         return {}
-    columns = {TIME.name: np.concatenate([step.times_s for step in steps])}
+    columns = {TIME.name: _joined([step.times_s for step in steps])}
     names = [name for name in output.series if name != TIME.pybamm_name]
     for name in names:
         if any(step.values[name].ndim > 1 for step in steps):
             raise ValueError(f"{name!r} varies in space; only one number a time is kept")
-    columns.update(
-        from_pybamm({n: np.concatenate([step.values[n] for step in steps]) for n in names})
-    )
+    columns.update(from_pybamm({n: _joined([step.values[n] for step in steps]) for n in names}))
     lengths = [len(step.times_s) for step in steps]
     for column, numbers in (
         (CYCLE, [step.cycle for step in steps]),
@@ -255,6 +253,10 @@ def rows(steps: tuple[Step, ...], output: Output) -> dict[str, Array]:
     ):
         columns[column.name] = np.repeat(np.array(numbers, dtype=np.int32), lengths)
     return columns
+
+
+def _joined(parts: list[Array]) -> Array:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def summaries(
