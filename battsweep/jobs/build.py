@@ -14,10 +14,13 @@ from battsweep.jobs.compiled import obstacle
 from battsweep.jobs.direct import Direct, Track
 from battsweep.jobs.groups import Group, Item
 from battsweep.jobs.physics import import_pybamm, make_model, mesh_points, parameter_values
+from battsweep.jobs.stepper import Stepped, Stepper
 from battsweep.jobs.summarise import measured_times
 from battsweep.sweep.summaries import parse_summary
 
 VOLTAGE_AND_CURRENT = ("Voltage [V]", "Current [A]")
+LOOKS = 3
+"""How often it is looked whether the solver can be called directly: a first solve may fail."""
 
 
 class Built:
@@ -58,6 +61,9 @@ class Built:
         self._state_inputs: frozenset[str] | None = None
         self._state: tuple[object, ...] | None = None
         self._direct: Direct | None = None
+        self._stepper: Stepper | None = None
+        self._looks = 0
+        self._solved_state: tuple[object, ...] | None = ("never solved",)
         self.cost_s = 0.0
 
     def build(self, inputs: Mapping[str, float], *, initial_soc: float | None) -> None:
@@ -103,10 +109,27 @@ class Built:
         inputs = dict(inputs)
         if initial_soc is not None:
             self._set_initial_state(initial_soc, inputs)
+        self._solved_state = self._state
         if self.is_experiment:
             return self._simulation.solve(inputs=inputs, calc_esoh=False, callbacks=callback)
         times, grid = self._times(duration_s, also_at_s)
         return self._simulation.solve(times, inputs=inputs, t_interp=grid)
+
+    def step_through(
+        self, inputs: Mapping[str, float], *, initial_soc: float | None
+    ) -> Stepped | None:
+        """Return all steps of an experiment; None where PyBaMM should go through them.
+
+        It has to once for each initial state, and where anything is out of the ordinary.
+        """
+        if not self.is_experiment or self.group.output.every_s is None:
+            return None
+        if self._solved_state != self._state_of(initial_soc, inputs):
+            return None
+        if self._stepper is None and self._looks < LOOKS:
+            self._looks += 1
+            self._stepper = Stepper.of(self._simulation, inputs)
+        return None if self._stepper is None else self._stepper.solve(inputs)
 
     def alike(self, item: Item) -> tuple[object, ...]:
         """Return what must be equal for tasks to be solved in one list."""
@@ -119,7 +142,8 @@ class Built:
             return False
         if self._state != self._state_of(item.initial_soc, item.inputs):
             return False
-        if self._direct is None:
+        if self._direct is None and self._looks < LOOKS:
+            self._looks += 1
             self._direct = Direct.of(self._simulation, item.inputs)
         return self._direct is not None and not self._direct.stale()
 

@@ -36,6 +36,33 @@ class Track:
     statistics: Mapping[str, float]
 
 
+def is_simple(solver: Any, model: Any) -> bool:
+    """Return whether a solver that is set up can be called without PyBaMM's part around it.
+
+    Not simple are discontinuities in time, events that tell of extrapolation, a root
+    to be found beforehand, and outputs that are not one number a time.
+    """
+    event_types = import_pybamm().EventType
+    setup = vars(solver).get("_setup")
+    if not setup or not setup["output_variables"]:
+        return False
+    assembly = setup["output_assembly"]
+    return bool(
+        model.uses_stacked_inputs
+        and model.is_standard_form_dae
+        and model.len_rhs
+        and solver.root_method is None
+        and not solver.store_first_last
+        and not model.discontinuity_events_eval
+        and not model.t_discon_constant_symbols
+        and all(e.event_type != event_types.INTERPOLANT_EXTRAPOLATION for e in model.events)
+        and assembly._n_rows == len(setup["output_variables"])
+        and not assembly._sparse
+        and not assembly._time_integrals
+        and not setup["number_of_sensitivity_parameters"]
+    )
+
+
 class Direct:
     """The solver of a built simulation, to be called with many sets of inputs at once."""
 
@@ -51,26 +78,9 @@ class Direct:
 
     @classmethod
     def of(cls, simulation: Any, example: Mapping[str, float]) -> Direct | None:
-        """Return a simulation that was solved before as this; None where it is not that simple.
-
-        Not simple are discontinuities in time, events that tell of extrapolation, and
-        outputs that are not one number a time.
-        """
+        """Return a simulation that was solved before as this; None where it is not that simple."""
         solver, model = simulation.solver, simulation.built_model
-        setup = vars(solver).get("_setup")
-        if not setup or not setup["output_variables"] or not model.uses_stacked_inputs:
-            return None
-        event_types = import_pybamm().EventType
-        assembly = setup["output_assembly"]
-        if (
-            model.discontinuity_events_eval
-            or model.t_discon_constant_symbols
-            or any(e.event_type == event_types.INTERPOLANT_EXTRAPOLATION for e in model.events)
-            or assembly._n_rows != len(setup["output_variables"])
-            or assembly._sparse
-            or assembly._time_integrals
-            or setup["number_of_sensitivity_parameters"]
-        ):
+        if not is_simple(solver, model):
             return None
         return cls(solver, model, example)
 
@@ -138,18 +148,14 @@ class Direct:
     def _initial_states(self, start: float, sets: Array) -> tuple[Array, Array]:
         """Return y0 and its slope for each set, as the solver's own preparation does."""
         model = self._model
-        if model.len_alg or not model.is_standard_form_dae:
-            dicts = [dict(zip(self._names, map(float, row), strict=True)) for row in sets]
-            self._solver._set_initial_conditions(model, start, dicts)
-            self._solver._set_consistent_initialization(model, start, dicts)
-            return np.vstack(model.y0full), np.vstack(model.ydot0full)
         count = len(sets)
         initial = self._map("initial", model.initial_conditions_eval, count)
         slope = self._map("slope", model.rhs_eval, count)
         at = np.full((1, count), float(start))
         columns = np.ascontiguousarray(sets.T)
         y0 = initial(at, np.zeros((model.len_rhs_and_alg, count)), columns).full()
-        ydot0 = slope(at, y0, columns).full()
+        ydot0 = np.zeros_like(y0)
+        ydot0[: model.len_rhs] = slope(at, y0, columns).full()
         return np.ascontiguousarray(y0.T), np.ascontiguousarray(ydot0.T)
 
     def _track(self, found: Any, ending: str | None, integration_s: float) -> Track | None:
