@@ -13,6 +13,7 @@ from battsweep.jobs.classify import CURRENT
 from battsweep.jobs.compiled import obstacle
 from battsweep.jobs.direct import Direct, Track
 from battsweep.jobs.groups import Group, Item
+from battsweep.jobs.initial import CONCENTRATIONS, InitialCharge
 from battsweep.jobs.physics import import_pybamm, make_model, mesh_points, parameter_values
 from battsweep.jobs.stepper import Stepped, Stepper
 from battsweep.jobs.summarise import measured_times
@@ -39,6 +40,10 @@ class Built:
         if group.protocol.profile is not None and not self.is_experiment:
             self.values.update({CURRENT: _interpolant(group)})
         self.values.update(dict.fromkeys(group.inputs, "[input]"))
+        self._charge = InitialCharge(self.values, model, group.inputs)
+        values = self.values.copy()
+        if group.protocol.initial_soc is not None and self._charge.as_inputs:
+            values.update(dict.fromkeys(CONCENTRATIONS, "[input]"))
         # At other times than a grid's, values are interpolated in the full state,
         # which the solver does not keep where it is given a list of outputs.
         outputs = [] if group.output.every_s is None else list(self.variables)
@@ -47,7 +52,7 @@ class Built:
         self.compiled = group.compiled and no_compiling is None
         self._simulation = pybamm.Simulation(
             model,
-            parameter_values=self.values,
+            parameter_values=values,
             experiment=_experiment(group) if self.is_experiment else None,
             var_pts=mesh_points(group.model, model),
             solver=pybamm.IDAKLUSolver(
@@ -58,7 +63,6 @@ class Built:
             ),
             cache_esoh=False,
         )
-        self._state_inputs: frozenset[str] | None = None
         self._state: tuple[object, ...] | None = None
         self._direct: Direct | None = None
         self._stepper: Stepper | None = None
@@ -74,8 +78,7 @@ class Built:
         Exception
             Whatever PyBaMM raises.
         """
-        if initial_soc is not None:
-            self._set_initial_state(initial_soc, dict(inputs))
+        inputs = self._with_charge(inputs, initial_soc)
         if self.is_experiment:
             self._simulation.build_for_experiment(inputs=dict(inputs))
         else:
@@ -106,9 +109,7 @@ class Built:
         Exception
             Whatever PyBaMM raises.
         """
-        inputs = dict(inputs)
-        if initial_soc is not None:
-            self._set_initial_state(initial_soc, inputs)
+        inputs = self._with_charge(inputs, initial_soc)
         self._solved_state = self._state
         if self.is_experiment:
             return self._simulation.solve(inputs=inputs, calc_esoh=False, callbacks=callback)
@@ -126,6 +127,7 @@ class Built:
             return None
         if self._solved_state != self._state_of(initial_soc, inputs):
             return None
+        inputs = self._with_charge(inputs, initial_soc)
         if self._stepper is None and self._looks < LOOKS:
             self._looks += 1
             self._stepper = Stepper.of(self._simulation, inputs)
@@ -140,11 +142,13 @@ class Built:
         """Return whether tasks like this one can be solved in lists, now."""
         if self.is_experiment or self.group.output.every_s is None:
             return False
-        if self._state != self._state_of(item.initial_soc, item.inputs):
+        if self._solved_state != self._state_of(item.initial_soc, item.inputs):
             return False
         if self._direct is None and self._looks < LOOKS:
             self._looks += 1
-            self._direct = Direct.of(self._simulation, item.inputs)
+            self._direct = Direct.of(
+                self._simulation, self._with_charge(item.inputs, item.initial_soc)
+            )
         return self._direct is not None and not self._direct.stale()
 
     def solve_list(self, items: Sequence[Item]) -> list[Track | None]:
@@ -155,7 +159,8 @@ class Built:
         )
         if self._direct is None or grid is None:
             return [None] * len(items)
-        return self._direct.solve(times, grid, [item.inputs for item in items])
+        inputs = [self._with_charge(item.inputs, item.initial_soc) for item in items]
+        return self._direct.solve(times, grid, inputs)
 
     def _times(
         self, duration_s: float, also_at_s: NDArray[np.float64] | None
@@ -179,8 +184,17 @@ class Built:
         grid = np.arange(0.0, end, every)
         return np.append(grid, end) if end - grid[-1] > 1e-9 * end else grid
 
+    def _with_charge(self, inputs: Mapping[str, float], soc: float | None) -> dict[str, float]:
+        """Return inputs with the initial concentrations of a state of charge, or set it."""
+        if soc is None:
+            return dict(inputs)
+        if self._charge.as_inputs:
+            return {**inputs, **self._charge.concentrations(soc, inputs)}
+        self._set_initial_state(soc, dict(inputs))
+        return dict(inputs)
+
     def _set_initial_state(self, soc: float, inputs: dict[str, float]) -> None:
-        """Set the state of charge where it, or an input it depends on, has changed.
+        """Set the state of charge where it is no input and it, or what it depends on, changed.
 
         PyBaMM's own cache of this misses inputs inside functions such as the
         open-circuit potentials, so it is switched off.
@@ -193,52 +207,10 @@ class Built:
     def _state_of(
         self, soc: float | None, inputs: Mapping[str, float]
     ) -> tuple[object, ...] | None:
-        """Return all that an initial state depends on; None where the set's own is kept."""
-        if soc is None:
+        """Return all that the built initial conditions depend on; None where inputs set them."""
+        if soc is None or self._charge.as_inputs:
             return None
-        if self._state_inputs is None:
-            self._state_inputs = self._inputs_of_the_initial_state()
-        return (soc, *(inputs[name] for name in sorted(self._state_inputs)))
-
-    def _inputs_of_the_initial_state(self) -> frozenset[str]:
-        """Return the inputs that the electrodes' stoichiometry limits depend on.
-
-        Derived from the electrode-state-of-health model itself; all inputs
-        where PyBaMM uses another model for them.
-        """
-        pybamm = import_pybamm()
-        model = self._simulation.model
-        options = model.options
-        plain = (
-            options.get("open-circuit potential") != "MSMR"
-            and options.get("working electrode") == "both"
-            and options.get("particle phases") == "1"
-        )
-        if not plain:
-            return frozenset(self.group.inputs)
-        param = model.param
-        x = pybamm.Scalar(0.5)
-        temperatures = (param.T_ref, param.T_init)
-        symbols = [
-            *(e.prim.U(x, t) for e in (param.n, param.p) for t in temperatures),
-            *(e.prim.c_max for e in (param.n, param.p)),
-            *(e.Q_init for e in (param.n, param.p)),
-            *temperatures,
-            param.Q_Li_particles_init,
-            param.ocp_soc_0,
-            param.ocp_soc_100,
-            param.voltage_low_cut,
-            param.voltage_high_cut,
-        ]
-        found: set[str] = set()
-        for symbol in symbols:
-            processed = self.values.process_symbol(symbol)
-            found.update(
-                part.name
-                for part in processed.pre_order()
-                if isinstance(part, pybamm.InputParameter)
-            )
-        return frozenset(found & set(self.group.inputs))
+        return self._charge.depends_on(soc, inputs)
 
 
 def wanted_variables(group: Group) -> tuple[str, ...]:
