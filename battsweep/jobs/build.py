@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from battsweep.data.columns import TIME
-from battsweep.jobs.classify import CURRENT
+from battsweep.jobs.classify import CURRENT, TEMPERATURES
 from battsweep.jobs.groups import Group
 from battsweep.jobs.physics import import_pybamm, make_model, mesh_points, parameter_values
+from battsweep.jobs.step_inputs import set_durations, with_inputs
+from battsweep.jobs.symbolic import submesh_types
 from battsweep.sweep.summaries import parse_summary
 
 VOLTAGE_AND_CURRENT = ("Voltage [V]", "Current [A]")
@@ -32,7 +34,8 @@ class Built:
         self.is_experiment = _has_steps(group)
         if group.protocol.profile is not None and not self.is_experiment:
             self.values.update({CURRENT: _interpolant(group)})
-        self.values.update(dict.fromkeys(group.inputs, "[input]"))
+        self._names = {name: _input_name(name, self.is_experiment) for name in group.inputs}
+        self.values.update({n: pybamm.InputParameter(i) for n, i in self._names.items()})
         # At other times than a grid's, values are interpolated in the full state,
         # which the solver does not keep where it is given a list of outputs.
         outputs = [] if group.output.every_s is None else list(self.variables)
@@ -40,6 +43,7 @@ class Built:
             model,
             parameter_values=self.values,
             experiment=_experiment(group) if self.is_experiment else None,
+            submesh_types=submesh_types(group.model, model),
             var_pts=mesh_points(group.model, model),
             solver=pybamm.IDAKLUSolver(rtol=group.rtol, atol=group.atol, output_variables=outputs),
             cache_esoh=False,
@@ -55,18 +59,23 @@ class Built:
         Exception
             Whatever PyBaMM raises.
         """
+        inputs = self._named(inputs)
         if initial_soc is not None:
-            self._set_initial_state(initial_soc, dict(inputs))
+            self._set_initial_state(initial_soc, inputs)
         if self.is_experiment:
-            self._simulation.build_for_experiment(inputs=dict(inputs))
+            self._simulation.build_for_experiment(inputs=inputs)
         else:
-            self._simulation.build(inputs=dict(inputs))
+            self._simulation.build(inputs=inputs)
+
+    def _named(self, inputs: Mapping[str, float]) -> dict[str, float]:
+        """Return inputs by their names in the built model; a step's are named so already."""
+        return {self._names.get(name, name): value for name, value in inputs.items()}
 
     def unused_inputs(self) -> tuple[str, ...]:
         """Return the inputs that are in no equation to be solved; after `build`."""
         models = self._simulation._get_built_models()
         used = {symbol.name for m in models for symbol in m.required_input_parameters}
-        return tuple(name for name in self.group.inputs if name not in used)
+        return tuple(name for name, given in self._names.items() if given not in used)
 
     def solve(
         self,
@@ -76,9 +85,11 @@ class Built:
         duration_s: float,
         callback: Any,
         also_at_s: NDArray[np.float64] | None = None,
+        steps: Sequence[str] = (),
     ) -> Any:
         """Return PyBaMM's solution for these inputs.
 
+        ``steps`` are the task's, for the durations of those that vary.
         ``also_at_s`` are times to be solved for besides those of a grid; of
         no effect on experiments, whose times PyBaMM chooses.
 
@@ -87,10 +98,12 @@ class Built:
         Exception
             Whatever PyBaMM raises.
         """
-        inputs = dict(inputs)
+        inputs = self._named(inputs)
         if initial_soc is not None:
             self._set_initial_state(initial_soc, inputs)
         if self.is_experiment:
+            if any(self.group.slots):
+                set_durations(self._simulation.experiment.steps, self.group.slots, steps)
             return self._simulation.solve(inputs=inputs, calc_esoh=False, callbacks=callback)
         times = self._knots(duration_s)
         grid = self.grid(times[-1])
@@ -138,7 +151,7 @@ class Built:
             and options.get("particle phases") == "1"
         )
         if not plain:
-            return frozenset(self.group.inputs)
+            return frozenset(self._names.values())
         param = model.param
         x = pybamm.Scalar(0.5)
         temperatures = (param.T_ref, param.T_init)
@@ -161,7 +174,7 @@ class Built:
                 for part in processed.pre_order()
                 if isinstance(part, pybamm.InputParameter)
             )
-        return frozenset(found & set(self.group.inputs))
+        return frozenset(found & set(self._names.values()))
 
 
 def wanted_variables(group: Group) -> tuple[str, ...]:
@@ -176,6 +189,15 @@ def wanted_variables(group: Group) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name != TIME.pybamm_name))
 
 
+def _input_name(name: str, is_experiment: bool) -> str:
+    """Return the name of the input that stands for a parameter.
+
+    PyBaMM refuses inputs of some names in experiments, which may set them
+    step by step; ours, whose steps have no temperatures, do not.
+    """
+    return f"{name} of the task" if is_experiment and name in TEMPERATURES else name
+
+
 def _has_steps(group: Group) -> bool:
     profile = group.protocol.profile
     return group.protocol.kind == "steps" or (profile is not None and profile.quantity == "power")
@@ -184,7 +206,12 @@ def _has_steps(group: Group) -> bool:
 def _experiment(group: Group) -> Any:
     pybamm = import_pybamm()
     protocol = group.protocol
-    steps: tuple[Any, ...] = protocol.steps
+    steps: tuple[Any, ...] = tuple(
+        text if slot is None else with_inputs(text, slot)
+        for text, slot in zip(
+            protocol.steps, group.slots or (None,) * len(protocol.steps), strict=True
+        )
+    )
     if protocol.profile is not None:
         # PyBaMM's power is positive on discharge, a profile's on charge.
         power = [-value for value in protocol.profile.values]

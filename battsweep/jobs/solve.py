@@ -132,6 +132,7 @@ def solve(built: Built, inputs: Mapping[str, float], *, item: Item) -> Solved:
             duration_s=item.duration_s,
             callback=watch,
             also_at_s=None if item.measured is None else measured_times(item.measured),
+            steps=item.task.procedure.steps,
         )
         if not _without_end(solution, built, item):
             break
