@@ -66,14 +66,15 @@ def entered(model: Any, cell: Cell, names: Sequence[str], outputs: Sequence[str]
 
 def geometry_names(model: Any) -> frozenset[str]:
     """Return the parameters in the limits of a PyBaMM model's geometry."""
-    pybamm = import_pybamm()
+    symbol = import_pybamm().Symbol
     found: set[str] = set()
-    for domain in model.default_geometry.values():
-        for variable in domain.values():
-            limits = variable.values() if isinstance(variable, dict) else (variable,)
-            for limit in limits:
-                if isinstance(limit, pybamm.Symbol):
-                    found.update(_parameters(limit))
+    left: list[Any] = [model.default_geometry]
+    while left:
+        limit = left.pop()
+        if isinstance(limit, dict):  # tabs are another level down
+            left.extend(limit.values())
+        elif isinstance(limit, symbol):
+            found.update(_parameters(limit))
     return frozenset(found)
 
 

@@ -72,7 +72,7 @@ def test_lengths_share_one_build_on_a_mesh_of_symbols_which_all_tasks_of_the_mod
 
 
 def test_the_mesh_is_part_of_what_a_task_is_and_how_it_is_solved_is_not(make_sweep):
-    def ids(model, varied=axis(THICKNESS, [8e-5])):
+    def ids(model, varied=f"[[axes]]\n'{THICKNESS}' = [8e-5]\n"):
         return [
             t.id
             for t in make_plan(make_sweep(f"{model}{CONSTANT}{axis('rate', [1])}{varied}")).tasks
