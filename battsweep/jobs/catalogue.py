@@ -175,7 +175,7 @@ def _is_symbolic(
     if model.geometry == "rebuild" or (model.geometry is None and not lengths):
         return False
     symbolic = replace(model, geometry="symbolic")
-    for cell in sweep.cells:
+    for cell in {cell.parameter_set: cell for cell in sweep.cells}.values():
         reason = cannot_be_symbolic(symbolic, cell, lengths)
         if reason is not None:
             if model.geometry == "symbolic":
