@@ -7,11 +7,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from battsweep.errors import Fault, SpecError
-from battsweep.jobs.groups import CAPACITY
+from battsweep.jobs.classify import CAPACITY
+from battsweep.jobs.enters import geometry_names
 from battsweep.jobs.physics import (
     base_parameter_values,
     canonical_step,
@@ -20,6 +21,7 @@ from battsweep.jobs.physics import (
     mesh_points,
     model_classes,
 )
+from battsweep.jobs.symbolic import cannot_be_symbolic
 from battsweep.sweep.spec import Cell, Model, Sweep
 from battsweep.sweep.summaries import parse_summary
 from battsweep.sweep.task import Resolved, ResolvedCell
@@ -67,9 +69,14 @@ def catalogue(sweep: Sweep) -> Catalogue:
         _check_outputs(sweep, name, made, faults)
     _check_conflicts(sweep, faults)
     _check_capacity(sweep, cells, faults)
+    symbolic = (
+        {} if faults else {m.name: _is_symbolic(sweep, m, models, faults) for m in sweep.models}
+    )
     if faults:
         raise SpecError([*faults, *_step_faults(sweep)])
-    contents = {m.name: _model_content(m, models[m.name]) for m in sweep.models}
+    contents = {
+        m.name: _model_content(m, models[m.name], symbolic=symbolic[m.name]) for m in sweep.models
+    }
     return Catalogue(Resolved(cells, contents, canonical_step), sets, models)
 
 
@@ -143,9 +150,39 @@ def _resolve_model(sweep: Sweep, model: Model, faults: list[Fault]) -> Any | Non
         return None
 
 
-def _model_content(model: Model, made: Any) -> dict[str, object]:
+def _model_content(model: Model, made: Any, *, symbolic: bool) -> dict[str, object]:
     options = {str(k): json.loads(json.dumps(v)) for k, v in dict(made.options).items()}
-    return {"type": model.type, "options": options, "mesh": mesh_points(model, made)}
+    content: dict[str, object] = {
+        "type": model.type,
+        "options": options,
+        "mesh": mesh_points(model, made),
+    }
+    # Another discretisation gives other numbers, so it is part of what is computed.
+    return {**content, "submesh": "symbolic"} if symbolic else content
+
+
+def _is_symbolic(
+    sweep: Sweep, model: Model, models: Mapping[str, Any], faults: list[Fault]
+) -> bool:
+    """Return whether all tasks of a model have a mesh made of symbols.
+
+    So it is where lengths are varied, and PyBaMM can do it, or the file says so.
+    """
+    varied = {name for axis in sweep.axes for name in axis.names}
+    varied |= {free.name for free in sweep.fit.free} if sweep.fit is not None else set()
+    varied |= {name for curve in sweep.measured for name in curve.at}
+    lengths = sorted(varied & geometry_names(models[model.name]))
+    if model.geometry == "rebuild" or (model.geometry is None and not lengths):
+        return False
+    symbolic = replace(model, geometry="symbolic")
+    for cell in {cell.parameter_set: cell for cell in sweep.cells}.values():
+        reason = cannot_be_symbolic(symbolic, cell, lengths)
+        if reason is not None:
+            if model.geometry == "symbolic":
+                message = f"PyBaMM cannot build it with cell {cell.name!r} ({reason}); delete it"
+                faults.append(Fault(str(sweep.path), f"models.{model.name}.geometry", message))
+            return False
+    return True
 
 
 def _check_outputs(sweep: Sweep, name: str, made: Any, faults: list[Fault]) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from battsweep.jobs.physics import import_pybamm
+from battsweep.jobs.enters import Entered
+from battsweep.sweep.placeholders import names_in
 from battsweep.sweep.spec import Protocol
 
-How = Literal["input", "protocol input", "initial state", "protocol", "rebuild"]
+How = Literal[
+    "input", "symbolic geometry", "initial state", "protocol input", "protocol", "rebuild"
+]
 
 CURRENT = "Current function [A]"
+CAPACITY = "Nominal cell capacity [A.h]"
+TEMPERATURES = ("Ambient temperature [K]", "Initial temperature [K]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,61 +29,131 @@ class Swept:
     @property
     def rebuilds(self) -> bool:
         """Whether another value needs another built model."""
-        return self.how in ("rebuild", "protocol")
+        return self.how == "rebuild"
 
 
-def classify(
-    name: str, *, protocol: Protocol, model: Any, content: Mapping[str, float | str]
-) -> Swept:
-    """Say how ``name`` is swept in tasks of a protocol and a PyBaMM model.
+@dataclass(frozen=True, slots=True)
+class Varied:
+    """A varied name at one place of a sweep, with what is known of it there.
 
-    A parameter is an input only where that was shown to give what a fresh
-    simulation gives; whatever is in doubt is built again.
+    ``content`` are the cell's parameters; ``entered`` where they enter the
+    model; ``symbolic`` says that the model's lengths are symbols of its mesh;
+    ``numbers`` that all values the name takes are numbers.
     """
-    if name == "initial_soc" or protocol.initial_soc == f"{{{name}}}":
-        return Swept("initial state", "sets the initial concentrations of a built model")
-    if name not in content:
-        if protocol.kind == "constant":
-            return Swept("protocol input", f"sets {CURRENT!r}, an input")
-        return Swept("protocol", "changes the steps: each value is its own experiment")
-    return _classify_parameter(name, protocol, model, content[name])
+
+    name: str
+    protocol: Protocol
+    content: Mapping[str, float | str]
+    entered: Entered
+    symbolic: bool = False
+    numbers: bool = True
+
+    def is_state(self) -> bool:
+        """Return whether it is the state of charge that a task starts from."""
+        return self.name == "initial_soc" or self.protocol.initial_soc == f"{{{self.name}}}"
+
+    def is_placeholder(self) -> bool:
+        """Return whether it stands in the protocol and is no parameter."""
+        return self.name not in self.content
+
+    def has_steps(self) -> bool:
+        """Return whether PyBaMM solves the protocol as an experiment."""
+        profile = self.protocol.profile
+        power = profile is not None and profile.quantity == "power"
+        return self.protocol.kind == "steps" or power
+
+    def in_steps(self) -> bool:
+        """Return whether it stands in a step of the protocol."""
+        return any(self.name in names_in(text) for text in self.protocol.steps)
+
+    def is_used(self) -> bool:
+        """Return whether it enters anything that is solved."""
+        found = self.entered
+        return self.name in found.equations | found.initial | found.events
+
+    def is_a_rate(self) -> bool:
+        """Return whether steps may be made from it: C-rates, and their ends."""
+        return self.name == CAPACITY and self.protocol.kind == "steps"
 
 
-def _classify_parameter(name: str, protocol: Protocol, model: Any, value: float | str) -> Swept:
-    if name in geometry_names(model):
-        return Swept("rebuild", "a length of the geometry that the mesh is made from")
-    if "porosity" in name:
-        return Swept("rebuild", "as an input it is simplified otherwise (0.2 mV in SPMe)")
-    if name.startswith("Number of "):
-        return Swept("rebuild", "a count that decides what is built")
-    if name.startswith("Reference temperature"):
-        return Swept("rebuild", "enters the parameter functions and the initial state")
-    if protocol.kind == "steps" or _is_power(protocol):
-        if name in ("Ambient temperature [K]", "Initial temperature [K]"):
-            return Swept("rebuild", "PyBaMM's experiments set it themselves")
-        if name == "Nominal cell capacity [A.h]":
-            return Swept("rebuild", "C-rates of the steps are made from it")
-    if isinstance(value, str):
-        return Swept("input", "a number in place of a function or table of the set")
-    return Swept("input", "a number in the model's equations")
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """If it ``applies`` to a varied name, that is ``how`` it is swept, for this ``reason``."""
+
+    applies: Callable[[Varied], bool]
+    how: How
+    reason: str
 
 
-def _is_power(protocol: Protocol) -> bool:
-    return protocol.profile is not None and protocol.profile.quantity == "power"
+RULES: tuple[Rule, ...] = (
+    Rule(Varied.is_state, "initial state", "sets the initial concentrations of a built model"),
+    Rule(
+        lambda v: v.is_placeholder() and v.protocol.kind == "constant",
+        "protocol input",
+        f"sets {CURRENT!r}, an input",
+    ),
+    Rule(
+        lambda v: v.is_placeholder() and v.in_steps() and v.numbers,
+        "protocol input",
+        "a number in the steps: an input of one experiment, or the duration of its step",
+    ),
+    Rule(
+        Varied.is_placeholder,
+        "protocol",
+        "changes the steps: those of like structure share an experiment",
+    ),
+    Rule(
+        lambda v: v.name in v.entered.geometry and v.symbolic,
+        "symbolic geometry",
+        "a length, and a symbol in the mesh of every task of this model",
+    ),
+    Rule(
+        lambda v: v.name in v.entered.geometry,
+        "rebuild",
+        "a length that the numbers of PyBaMM's own mesh are made from",
+    ),
+    Rule(
+        lambda v: v.name in v.entered.refused,
+        "rebuild",
+        "PyBaMM cannot put an input in its place",
+    ),
+    Rule(
+        lambda v: v.name in v.entered.averaged,
+        "rebuild",
+        "PyBaMM averages over the cell differently with it as an input (0.2 mV in SPMe)",
+    ),
+    Rule(
+        Varied.is_a_rate,
+        "input",
+        "a number in the currents of the steps, where they are C-rates",
+    ),
+    Rule(
+        lambda v: not v.is_used(),
+        "input",
+        "in no equation of this model: only outputs made of it can change",
+    ),
+    Rule(
+        lambda v: v.name in TEMPERATURES and v.has_steps(),
+        "input",
+        "a number in the model's equations, under another name, as experiments keep this one",
+    ),
+    Rule(
+        lambda v: isinstance(v.content[v.name], str),
+        "input",
+        "a number in place of a function or table of the set",
+    ),
+    Rule(lambda v: v.name in v.entered.equations, "input", "a number in the model's equations"),
+    Rule(lambda v: v.name in v.entered.initial, "input", "a number in the model's initial state"),
+    Rule(Varied.is_used, "input", "a number in the model's events"),
+)
+"""The first rule that applies holds.
+
+A parameter is an input only where that gives the equations of a fresh
+simulation: `tests/jobs/test_equations.py` compares them, to rounding.
+"""
 
 
-def geometry_names(model: Any) -> frozenset[str]:
-    """Return the parameters in the limits of a PyBaMM model's geometry."""
-    pybamm = import_pybamm()
-    found: set[str] = set()
-    for domain in model.default_geometry.values():
-        for variable in domain.values():
-            limits = variable.values() if isinstance(variable, dict) else (variable,)
-            for limit in limits:
-                if isinstance(limit, pybamm.Symbol):
-                    found.update(
-                        symbol.name
-                        for symbol in limit.pre_order()
-                        if isinstance(symbol, pybamm.Parameter | pybamm.FunctionParameter)
-                    )
-    return frozenset(found)
+def classify(varied: Varied) -> Swept:
+    """Say how a varied name is swept at one place."""
+    rule = next(rule for rule in RULES if rule.applies(varied))
+    return Swept(rule.how, rule.reason)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
-from battsweep.jobs.classify import CURRENT, Swept, classify
+from battsweep.jobs.classify import CAPACITY, CURRENT, Swept, Varied, classify
+from battsweep.jobs.enters import Entered, entered
+from battsweep.jobs.step_inputs import Steps, take_apart
 from battsweep.sweep.identity import canonical_json
 from battsweep.sweep.quantities import current_a
 from battsweep.sweep.spec import Cell, Fit, Measured, Model, Output, Protocol, Sweep
+from battsweep.sweep.summaries import parse_summary
 from battsweep.sweep.task import Resolved, Task
 
-CAPACITY = "Nominal cell capacity [A.h]"
+__all__ = ["CAPACITY", "Curve", "FitItem", "Group", "Grouper", "Item", "Place"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,10 @@ class Group:
 
     ``cell`` has the values that need a build of their own among its
     overrides; ``inputs`` are the PyBaMM parameters given at each solve;
-    ``key`` is equal for groups that are built alike. ``compiled`` says that there
+    ``key`` is equal for groups that are built alike. ``slots`` has, for each
+    of the protocol's steps, the prefix of the inputs that stand for its
+    numbers, or None for a step that is the same in all tasks; the numbers in
+    the others' texts are those of any one task. ``compiled`` says that there
     are enough tasks for the solver's functions to be compiled.
     """
 
@@ -34,12 +40,16 @@ class Group:
     output: Output
     rtol: float
     atol: float
+    slots: tuple[str | None, ...] = ()
     compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A task as its group's model needs it: values of the inputs, in PyBaMM's units."""
+    """A task as its group's model needs it: values of the inputs, in PyBaMM's units.
+
+    Those of a group's ``slots`` are among them.
+    """
 
     task: Task
     inputs: Mapping[str, float]
@@ -94,23 +104,39 @@ class Grouper:
         self._models = {model.name: model for model in sweep.models}
         self._protocols = {protocol.name: protocol for protocol in sweep.protocols}
         self._places: dict[tuple[str, str, str, tuple[str, ...]], Place] = {}
+        self._entered: dict[tuple[str, str, tuple[str, ...]], Entered] = {}
+        self._words = _names_with_words(sweep)
         self._groups: dict[bytes, Group] = {}
 
     def place(self, cell: str, model: str, protocol: str, names: Sequence[str]) -> Place:
         """Return how ``names`` are swept with these labels."""
         at = (cell, model, protocol, tuple(names))
         if at not in self._places:
+            content = self._resolved.cells[cell].content
+            found = self._where(cell, model, tuple(name for name in names if name in content))
             swept = {
                 name: classify(
-                    name,
-                    protocol=self._protocols[protocol],
-                    model=self._pybamm_models[model],
-                    content=self._resolved.cells[cell].content,
+                    Varied(
+                        name,
+                        self._protocols[protocol],
+                        content,
+                        found,
+                        symbolic="submesh" in self._resolved.models[model],
+                        numbers=name not in self._words,
+                    )
                 )
                 for name in names
             }
             self._places[at] = Place(cell, model, protocol, swept)
         return self._places[at]
+
+    def _where(self, cell: str, model: str, names: tuple[str, ...]) -> Entered:
+        at = (cell, model, names)
+        if at not in self._entered:
+            made = self._pybamm_models[model]
+            outputs = _outputs(self._sweep.output)
+            self._entered[at] = entered(made, self._cells[cell], names, outputs)
+        return self._entered[at]
 
     def sort(
         self, task: Task, *, measured: Measured | None = None, free: Sequence[str] = ()
@@ -126,6 +152,7 @@ class Grouper:
         capacity = task.parameters.get(CAPACITY, content.get(CAPACITY))
         protocol, duration = task.procedure, 0.0
         soc = protocol.initial_soc
+        steps = take_apart(self._protocols[task.protocol].steps, protocol.steps)
         if protocol.kind == "constant":
             amperes = current_a(protocol.current, float(capacity or 0))
             inputs[CURRENT] = amperes if protocol.direction == "discharge" else -amperes
@@ -133,20 +160,24 @@ class Grouper:
             protocol = replace(protocol, current="", direction="discharge", duration_s=None)
         elif protocol.profile is not None:
             duration = protocol.profile.times_s[-1]
-        group = self._group(task, protocol, constants, (*inputs, *free))
-        item = Item(task, inputs, None if soc is None else float(soc), duration, measured)
+        group = self._group(task, protocol, steps, constants, (*inputs, *free))
+        given = {**inputs, **steps.values}
+        item = Item(task, given, None if soc is None else float(soc), duration, measured)
         return group, item
 
     def _group(
         self,
         task: Task,
         protocol: Protocol,
+        steps: Steps,
         constants: Mapping[str, float],
         inputs: Sequence[str],
     ) -> Group:
         cell = self._cells[task.cell]
         cell = Cell("", cell.parameter_set, {**cell.overrides, **constants})
-        model = replace(self._models[task.model], name="")
+        content = self._resolved.models[task.model]
+        geometry: Literal["symbolic", "rebuild"] = "symbolic" if "submesh" in content else "rebuild"
+        model = replace(self._models[task.model], name="", geometry=geometry)
         # Whether a state of charge is set decides where a build starts; which, does not.
         soc = None if protocol.initial_soc is None else 1.0
         protocol = replace(protocol, name="", initial_soc=soc)
@@ -156,8 +187,8 @@ class Grouper:
             [
                 self._resolved.cells[task.cell].sha256,
                 changed,
-                self._resolved.models[task.model],
-                asdict(protocol),
+                content,
+                [asdict(replace(protocol, steps=())), steps.structure],
                 sorted(set(inputs)),
                 [asdict(self._sweep.output), run.rtol, run.atol],
             ]
@@ -172,5 +203,20 @@ class Grouper:
                 output=self._sweep.output,
                 rtol=run.rtol,
                 atol=run.atol,
+                slots=steps.slots,
             )
         return self._groups[what]
+
+
+def _names_with_words(sweep: Sweep) -> frozenset[str]:
+    """Return the varied names that take other values than numbers."""
+    found: set[str] = set()
+    for axis in sweep.axes:
+        for row in axis.rows:
+            found.update(n for n, v in zip(axis.names, row, strict=True) if isinstance(v, str))
+    return frozenset(found)
+
+
+def _outputs(output: Output) -> tuple[str, ...]:
+    summaries = [parse_summary(text).variable for text in output.summary]
+    return (*output.series, *(name for name in summaries if name is not None))

@@ -35,7 +35,8 @@ def reproduce(record: Mapping[str, object]) -> str:
         *(f"values[{name!r}] = {value!r}" for name, value in changed.items()),
         f"model = pybamm.lithium_ion.{model['type']}({options or ''})",
         f"solver = pybamm.IDAKLUSolver(rtol={solver['rtol']!r}, atol={solver['atol']!r})",
-        *_simulation(procedure, mesh, record["every_s"]),
+        *_symbolic_mesh(model),
+        *_simulation(procedure, mesh, record["every_s"], symbolic="submesh" in model),
         'print(solution["Voltage [V]"].entries)',
     ]
     return "\n".join(lines) + "\n"
@@ -69,12 +70,29 @@ def _python(value: object) -> object:
     return tuple(map(_python, value)) if isinstance(value, list) else value
 
 
+def _symbolic_mesh(model: Mapping[str, object]) -> list[str]:
+    if "submesh" not in model:
+        return []
+    return [
+        "submeshes = dict(model.default_submesh_types)",
+        "for domain, kind in submeshes.items():",
+        "    if kind is pybamm.Uniform1DSubMesh and domain != 'current collector':",
+        "        submeshes[domain] = pybamm.SymbolicUniform1DSubMesh",
+    ]
+
+
 def _simulation(
-    procedure: Mapping[str, object], mesh: Mapping[str, object], every_s: object
+    procedure: Mapping[str, object],
+    mesh: Mapping[str, object],
+    every_s: object,
+    *,
+    symbolic: bool,
 ) -> list[str]:
     soc = procedure.get("initial_soc")
     initial = "" if soc is None else f", initial_soc={soc!r}"
     arguments = "model, parameter_values=values, solver=solver"
+    if symbolic:
+        arguments += ", submesh_types=submeshes"
     if mesh:
         arguments += f", var_pts={{**model.default_var_pts, **{mesh!r}}}"
     kind = procedure["kind"]

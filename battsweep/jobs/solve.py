@@ -136,7 +136,7 @@ def solve(built: Built, inputs: Mapping[str, float], *, item: Item) -> Solved:
     Exception
         What PyBaMM raises where nothing at all could be solved.
     """
-    stepped = built.step_through(inputs, initial_soc=item.initial_soc)
+    stepped = built.step_through(inputs, item)
     if stepped is not None:
         return _solved(stepped.steps, None, stepped.statistics, ())
     watch = Watch()
@@ -148,6 +148,7 @@ def solve(built: Built, inputs: Mapping[str, float], *, item: Item) -> Solved:
             duration_s=item.duration_s,
             callback=watch,
             also_at_s=None if item.measured is None else measured_times(item.measured),
+            steps=item.task.procedure.steps,
         )
         if not _without_end(solution.t[-1], built, item):
             break

@@ -134,8 +134,10 @@ def _no_effect(name: str) -> str:
 
 def _built_alone(group: Group, item: Item) -> Result:
     """Solve a task with its inputs as constants of a model built for it alone."""
-    cell = Cell("", group.cell.parameter_set, {**group.cell.overrides, **item.inputs})
-    alone = replace(group, cell=cell, inputs=())
+    given = {name: item.inputs[name] for name in group.inputs}
+    cell = Cell("", group.cell.parameter_set, {**group.cell.overrides, **given})
+    protocol = replace(group.protocol, steps=item.task.procedure.steps)
+    alone = replace(group, cell=cell, protocol=protocol, inputs=(), slots=())
     fixed = replace(item, inputs={})
     return attempt(Built(alone), fixed)
 

@@ -81,6 +81,6 @@ def read_models(value: object, *, faults: Faults) -> tuple[Model, ...]:
     for label, given in labelled(value, "models", faults):
         table = check(ModelTable, given, f"models.{label}", faults)
         if table:
-            options = dict(table.options)
-            models.append(Model(label, table.type or label, options, dict(table.mesh)))
+            options, mesh = dict(table.options), dict(table.mesh)
+            models.append(Model(label, table.type or label, options, mesh, table.geometry))
     return tuple(models)

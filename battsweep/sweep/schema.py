@@ -177,6 +177,7 @@ class ModelTable(Table):
     type: Text | None = None
     options: dict[str, Annotated[object, PlainValidator(_option)]] = {}
     mesh: dict[str, Annotated[int, Field(ge=3, le=10**6)]] = {}
+    geometry: Literal["symbolic", "rebuild"] | None = None
 
 
 class ProtocolTable(Table):

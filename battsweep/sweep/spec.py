@@ -29,12 +29,18 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A PyBaMM lithium-ion model: its class, options and mesh points a domain."""
+    """A PyBaMM lithium-ion model: its class, options and mesh points a domain.
+
+    ``geometry`` is "symbolic" where its mesh is made of symbols, so that one
+    build serves all lengths; "rebuild" with PyBaMM's own mesh; None where
+    that is decided by what is varied.
+    """
 
     name: str
     type: str
     options: Mapping[str, object] = field(default_factory=dict)
     mesh: Mapping[str, int] = field(default_factory=dict)
+    geometry: Literal["symbolic", "rebuild"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

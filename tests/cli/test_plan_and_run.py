@@ -41,11 +41,21 @@ def test_plan_says_how_many_tasks_and_how_each_name_is_swept(sweep_file, capsys)
     assert main(["plan", sweep_file]) == 0
     text = capsys.readouterr().out
     assert "small: 8 tasks" in text
-    assert "groups that share one built model: 2, of 4, 4 tasks" in text
+    assert "groups that share one built model: 1, of 8 tasks" in text
+    assert "mesh of symbols for every task of SPM" in text
     lines = {line.split("  ")[1].strip(): line for line in text.splitlines() if line[:2] == "  "}
     assert "protocol input" in lines["rate"]
-    assert "rebuild" in lines["Negative electrode thickness [m]"]
-    assert "geometry" in lines["Negative electrode thickness [m]"]
+    assert "symbolic geometry" in lines["Negative electrode thickness [m]"]
+
+
+def test_plan_says_why_a_length_is_rebuilt(sweep_file, tmp_path, capsys):
+    own = SWEEP.replace("[models.SPM]", "[models.SPM]\ngeometry = 'rebuild'")
+    (tmp_path / "small.toml").write_text(own)
+    assert main(["plan", sweep_file]) == 0
+    text = capsys.readouterr().out
+    assert "groups that share one built model: 2, of 4, 4 tasks" in text
+    assert "rebuild            a length" in text
+    assert "mesh of symbols" not in text
 
 
 def test_the_whole_list_comes_as_csv_and_as_json(sweep_file, capsys):
@@ -54,7 +64,7 @@ def test_the_whole_list_comes_as_csv_and_as_json(sweep_file, capsys):
     assert main(["plan", sweep_file, "--json"]) == 0
     tasks = json.loads(capsys.readouterr().out)["tasks"]
     assert [row["task_id"] for row in rows] == [task["task_id"] for task in tasks]
-    assert len({row["group"] for row in rows}) == 2
+    assert len({row["group"] for row in rows}) == 1
     assert [float(row["rate"]) for row in rows] == [task["varied"]["rate"] for task in tasks]
 
 

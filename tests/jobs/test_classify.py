@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from battsweep.jobs.catalogue import catalogue
-from battsweep.jobs.classify import Swept, classify, geometry_names
+from battsweep.jobs.classify import Swept, Varied, classify
+from battsweep.jobs.enters import entered, geometry_names
 from battsweep.jobs.physics import make_model
 from battsweep.sweep.load import load_sweep
-from battsweep.sweep.spec import Model, Profile, Protocol
+from battsweep.sweep.spec import Cell, Model, Profile, Protocol
 
 MODELS = ("SPM", "SPMe", "DFN")
 CONSTANT = Protocol("p", "constant", current="{rate}C")
@@ -27,6 +28,14 @@ LENGTHS = (
 )
 
 
+POROSITIES = (
+    "Negative electrode porosity",
+    "Separator porosity",
+    "Positive electrode porosity",
+)
+MEAN = "X-averaged electrolyte concentration [mol.m-3]"
+
+
 @pytest.fixture(scope="module")
 def known(tmp_path_factory):
     """Return the content of a parameter set, and models by type."""
@@ -40,9 +49,11 @@ def known(tmp_path_factory):
     return found.resolved.cells["A"].content, found.models
 
 
-def swept(known, name, protocol=CONSTANT, model="SPM"):
+def swept(known, name, protocol=CONSTANT, model="SPM", *, outputs=(), **more):
     content, models = known
-    return classify(name, protocol=protocol, model=models[model], content=content)
+    names = [name] if name in content else []
+    found = entered(models[model], Cell("A", "Chen2020"), names, outputs)
+    return classify(Varied(name, protocol, content, found, **more))
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -57,56 +68,63 @@ def test_a_half_cell_has_no_negative_particle_in_its_geometry():
     assert "Positive particle radius [m]" in geometry_names(half)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("name", LENGTHS)
 @pytest.mark.parametrize("model", MODELS)
-def test_every_parameter_is_an_input_or_built_again_and_every_length_is_built(
-    model, protocol, known
+def test_a_length_is_symbolic_geometry_where_the_mesh_is_of_symbols_and_else_rebuilt(
+    model, name, known
 ):
-    content, models = known
-    for name in content:
-        how = swept(known, name, protocol, model)
-        assert how.how in ("input", "rebuild")
-        assert how.reason
-    for name in geometry_names(models[model]) & content.keys():
-        assert swept(known, name, protocol, model).rebuilds
+    assert swept(known, name, model=model, symbolic=True).how == "symbolic geometry"
+    assert swept(known, name, model=model).how == "rebuild"
+
+
+@pytest.mark.parametrize("name", POROSITIES)
+def test_a_porosity_is_an_input_only_where_no_average_is_divided_by_it(name, known):
+    assert swept(known, name, model="SPM").how == "input"
+    assert swept(known, name, model="SPMe").how == "rebuild"
+    assert swept(known, name, model="DFN").how == "input"
+    assert swept(known, name, model="DFN", outputs=("Voltage [V]",)).how == "input"
+    assert swept(known, name, model="DFN", outputs=(MEAN,)).how == "rebuild"
+
+
+def test_what_is_in_no_equation_is_told_so_by_model(known):
+    name = "Cation transference number"
+    assert "in no equation" in swept(known, name, model="SPM").reason
+    assert "in the model's equations" in swept(known, name, model="SPMe").reason
+    assert "in no equation" in swept(known, "Nominal cell capacity [A.h]").reason
+
+
+def test_a_capacity_makes_the_currents_of_steps(known):
+    assert "currents of the steps" in swept(known, "Nominal cell capacity [A.h]", STEPS).reason
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("name", "where"),
     [
-        "Negative electrode porosity",
-        "Separator porosity",
-        "Number of electrodes connected in parallel to make a cell",
-        "Number of cells connected in series to make a battery",
-        "Reference temperature [K]",
+        ("Negative particle diffusivity [m2.s-1]", "equations"),
+        ("Initial concentration in negative electrode [mol.m-3]", "initial state"),
+        ("Lower voltage cut-off [V]", "events"),
     ],
 )
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_what_is_simplified_or_counted_while_building_is_built_again(name, protocol, known):
-    assert swept(known, name, protocol).how == "rebuild"
-
-
-@pytest.mark.parametrize(
-    "name", ["Ambient temperature [K]", "Initial temperature [K]", "Nominal cell capacity [A.h]"]
-)
-def test_what_an_experiment_sets_itself_is_built_again_only_with_an_experiment(name, known):
-    found = [swept(known, name, protocol).how for protocol in PROTOCOLS]
-    assert found == ["input", "rebuild", "input", "rebuild"]
-
-
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_number_in_the_equations_is_an_input(model, protocol, known):
-    name = "Negative particle diffusivity [m2.s-1]"
-    assert swept(known, name, protocol, model) == Swept(
-        "input", "a number in the model's equations"
-    )
+def test_a_number_is_an_input_and_it_is_told_where_it_enters(model, protocol, name, where, known):
+    found = swept(known, name, protocol, model)
+    assert found == Swept("input", f"a number in the model's {where}")
 
 
 def test_a_number_in_place_of_a_function_is_an_input_and_says_so(known):
-    found = swept(known, "Electrolyte conductivity [S.m-1]")
+    found = swept(known, "Electrolyte conductivity [S.m-1]", model="SPMe")
     assert found.how == "input"
     assert "function" in found.reason
+
+
+def test_a_parameter_inside_a_function_of_the_set_is_found_where_the_function_enters():
+    name = "Lithium plating kinetic rate constant [m.s-1]"  # read by OKane2022's own function
+    cell = Cell("A", "OKane2022")
+    plating = make_model(Model("m", "SPM", {"lithium plating": "reversible"}))
+    assert name in entered(plating, cell, [name], ()).equations
+    without = entered(make_model(Model("m", "SPM")), cell, [name], ())
+    assert name not in without.equations | without.initial | without.events
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -118,8 +136,23 @@ def test_the_initial_state_needs_no_build(protocol, known):
         assert not found.rebuilds
 
 
-def test_a_placeholder_in_a_constant_current_is_an_input_and_in_steps_is_not(known):
-    assert swept(known, "rate", CONSTANT).how == "protocol input"
-    assert not swept(known, "rate", CONSTANT).rebuilds
-    assert swept(known, "rate", STEPS).how == "protocol"
-    assert swept(known, "rate", STEPS).rebuilds
+@pytest.mark.parametrize("protocol", [CONSTANT, STEPS])
+def test_a_number_for_a_placeholder_is_an_input(protocol, known):
+    found = swept(known, "rate", protocol)
+    assert found.how == "protocol input"
+    assert not found.rebuilds
+
+
+def test_a_word_for_a_placeholder_in_steps_may_change_their_structure(known):
+    assert swept(known, "rate", STEPS, numbers=False).how == "protocol"
+
+
+def test_every_rule_has_a_reason_and_the_last_ones_take_what_is_left(known):
+    content, models = known
+    numbers = [name for name, value in content.items() if isinstance(value, float)]
+    for model in MODELS:
+        found = entered(models[model], Cell("A", "Chen2020"), numbers, ())
+        assert not found.refused
+        for name in numbers:
+            for protocol in PROTOCOLS:
+                assert classify(Varied(name, protocol, content, found)).reason

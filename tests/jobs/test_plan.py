@@ -48,20 +48,69 @@ def test_models_are_groups_and_what_is_an_input_is_not(make_sweep):
         assert set(group.inputs) == set(item.inputs)
 
 
-def test_a_thickness_is_a_group_a_value(make_sweep):
-    text = f"{ONE}{CONSTANT}{axis('rate', [0.5, 1])}{axis(THICKNESS, [8e-5, 9e-5, 1e-4])}"
+OWN_MESH = f'{ONE}geometry = "rebuild"\n'
+
+
+def test_a_thickness_is_a_group_a_value_with_the_mesh_of_pybamm(make_sweep):
+    text = f"{OWN_MESH}{CONSTANT}{axis('rate', [0.5, 1])}{axis(THICKNESS, [8e-5, 9e-5, 1e-4])}"
     plan = make_plan(make_sweep(text))
     assert list(plan.groups().values()) == [2, 2, 2]
     for group, item in plan.placed:
         assert group.cell.overrides == {THICKNESS: item.task.varied[THICKNESS]}
 
 
-def test_a_placeholder_in_steps_is_a_group_a_value(make_sweep):
-    steps = "[protocols.p]\nsteps = ['Discharge at {rate}C until 3 V']\n"
+def test_lengths_share_one_build_on_a_mesh_of_symbols_which_all_tasks_of_the_model_have(make_sweep):
+    rows = axis(THICKNESS, [8e-5, 9e-5, 1e-4])
     plan = make_plan(
-        make_sweep(ONE + steps + axis("rate", [0.5, 1]) + axis(DIFFUSIVITY, [2e-14, 3e-14]))
+        make_sweep(f"{HEAD}[models.SPM]\n[models.SPMe]\n{CONSTANT}{axis('rate', [1])}{rows}")
     )
-    assert list(plan.groups().values()) == [2, 2]
+    assert list(plan.groups().values()) == [3, 3]
+    for group, item in plan.placed:
+        assert group.model.geometry == "symbolic"
+        assert item.inputs[THICKNESS] == item.task.varied[THICKNESS]
+        assert plan.catalogue.resolved.models[item.task.model]["submesh"] == "symbolic"
+
+
+def test_the_mesh_is_part_of_what_a_task_is_and_how_it_is_solved_is_not(make_sweep):
+    def ids(model, varied=f"[[axes]]\n'{THICKNESS}' = [8e-5]\n"):
+        return [
+            t.id
+            for t in make_plan(make_sweep(f"{model}{CONSTANT}{axis('rate', [1])}{varied}")).tasks
+        ]
+
+    symbolic = f'{ONE}geometry = "symbolic"\n'
+    assert ids(ONE) == ids(symbolic)
+    assert ids(ONE) != ids(OWN_MESH)
+    assert ids(ONE, "") == ids(OWN_MESH, "") != ids(symbolic, "")
+
+
+def test_a_mesh_that_pybamm_cannot_make_of_symbols_is_a_fault_where_it_is_asked_for(make_sweep):
+    options = "options = { 'current collector' = 'potential pair', dimensionality = 1 }\n"
+    height = axis("Electrode height [m]", [0.06, 0.07])
+    text = f"{ONE}{options}{CONSTANT}{axis('rate', [1])}{height}"
+    assert len(make_plan(make_sweep(text)).groups()) == 2
+    with pytest.raises(SpecError, match="cannot build it"):
+        make_plan(make_sweep(text.replace("[models.SPM]", "[models.SPM]\ngeometry = 'symbolic'")))
+
+
+@pytest.mark.parametrize(
+    ("steps", "values", "groups"),
+    [
+        ("Discharge at {x}C until 3 V", "[0.5, 1]", [4]),
+        ("Discharge at {x} A until 3 V", "[2, -1, 3]", [4, 2]),
+        (
+            "{x}",
+            '["Rest for 1 hour", "Discharge at 1C until 3 V", "Discharge at 2C until 3.1 V"]',
+            [2, 4],
+        ),
+        ("Discharge at 1C {x}", '["until 3 V", "for 10 minutes", "for 20 minutes"]', [2, 4]),
+        ("Discharge at {x} until 3 V", '["1C", "5 A"]', [2, 2]),
+    ],
+)
+def test_steps_of_like_structure_share_one_experiment(make_sweep, steps, values, groups):
+    text = f"{ONE}[protocols.p]\nsteps = ['{steps}']\n"
+    plan = make_plan(make_sweep(text + axis("x", values) + axis(DIFFUSIVITY, [2e-14, 3e-14])))
+    assert list(plan.groups().values()) == groups
 
 
 def test_states_of_charge_share_one_build(make_sweep):
@@ -84,7 +133,7 @@ AXES = {
     "Ambient temperature [K]": ([290.0, 300.0, 310.0], False),
     "Nominal cell capacity [A.h]": ([4.0, 5.0], False),
     THICKNESS: ([8e-5, 9e-5], True),
-    "Negative electrode porosity": ([0.25, 0.3, 0.35], True),
+    "Negative electrode porosity": ([0.25, 0.3, 0.35], False),
 }
 
 
@@ -97,7 +146,7 @@ def test_groups_multiply_with_what_is_built_and_every_task_has_all_its_values(
 ):
     chosen = names[:count]
     varied = "".join(axis(name, AXES[name][0]) for name in chosen)
-    plan = make_plan(make_sweep(f"{ONE}{CONSTANT}{axis('rate', [1, 2])}{varied}"))
+    plan = make_plan(make_sweep(f"{OWN_MESH}{CONSTANT}{axis('rate', [1, 2])}{varied}"))
     assert len(plan.groups()) == prod(len(AXES[name][0]) for name in chosen if AXES[name][1])
     assert len(plan.tasks) == 2 * prod(len(AXES[name][0]) for name in chosen)
     assert len({task.id for task in plan.tasks}) == len(plan.tasks)
@@ -250,8 +299,21 @@ def test_a_function_of_the_set_is_no_start_for_a_fit(make_sweep, curve_files):
     assert plan.placed[0][1].start == {name: None}
 
 
-def test_a_length_cannot_be_fitted_and_every_model_says_so_at_its_place(make_sweep, curve_files):
-    text = f"{CELLS}[models.SPM]\n[models.SPMe]\n{CONSTANT}{CURVES}"
+def test_a_length_is_fitted_on_a_mesh_of_symbols(make_sweep, curve_files):
+    text = f"{CELLS}[models.SPM]\n{CONSTANT}{CURVES}".replace(DIFFUSIVITY, THICKNESS)
+    plan = make_plan(make_sweep(text))
+    assert {place.swept[THICKNESS].how for place in plan.places} == {"symbolic geometry"}
+    for _, item in plan.placed:
+        for curve in item.curves:
+            assert {g.model.geometry for g in (curve.group, curve.untouched[0])} == {"symbolic"}
+            assert THICKNESS in curve.group.inputs
+
+
+def test_what_is_built_again_cannot_be_fitted_and_every_model_says_so_at_its_place(
+    make_sweep, curve_files
+):
+    own = "geometry = 'rebuild'\n"
+    text = f"{CELLS}[models.SPM]\n{own}[models.SPMe]\n{own}{CONSTANT}{CURVES}"
     sweep = make_sweep(text.replace(DIFFUSIVITY, THICKNESS))
     with pytest.raises(SpecError) as caught:
         make_plan(sweep)
