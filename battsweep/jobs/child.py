@@ -15,8 +15,9 @@ from typing import Any
 from battsweep.errors import LostError
 from battsweep.jobs.failures import Failure
 from battsweep.jobs.groups import FitItem, Group, Item
+from battsweep.jobs.proof import unproven
 from battsweep.jobs.solve import Result
-from battsweep.jobs.warm import Ready, serve
+from battsweep.jobs.warm import Proving, Ready, serve
 
 BUILD_LIMIT_S = 600.0
 TRIES = 2  # a task whose process died is tried once more, alone
@@ -77,24 +78,31 @@ class Child:
         order takes them for its own.
         """
         self._order += 1
-        finished = False
+        finished, left = False, 1 + len(items)
+        proving: Result | None = None
         try:
             connection = self._start()
             connection.send((self._order, group, items))
             allowed = max(BUILD_LIMIT_S, limit)
-            for _ in range(1 + len(items)):
+            while left:
                 if not connection.poll(allowed):
                     message = f"stopped after {allowed:g} s (run.time_limit)"
-                    yield Failure("time-limit", message)
+                    failure = Failure("time-limit", message)
+                    yield failure if proving is None else unproven(proving, failure)
                     return
                 order, answer = connection.recv()
                 if order != self._order:
                     raise LostError("the solving process answered another order")
+                if isinstance(answer, Proving):
+                    # A plain simulation is built first, so it has the time that a build has.
+                    proving, allowed = answer.result, max(BUILD_LIMIT_S, limit)
+                    continue
                 yield answer
-                allowed = limit
+                proving, allowed, left = None, limit, left - 1
             finished = True
         except (EOFError, OSError):
-            yield self._died()
+            failure = self._died()
+            yield failure if proving is None else unproven(proving, failure)
         finally:
             if not finished:
                 self.stop()

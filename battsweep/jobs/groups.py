@@ -37,13 +37,19 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A task as its group's model needs it: values of the inputs, in PyBaMM's units."""
+    """A task as its group's model needs it: values of the inputs, in PyBaMM's units.
+
+    With ``prove`` its result is held against a plain simulation; with
+    ``rebuild`` it is solved on a model built for it alone.
+    """
 
     task: Task
     inputs: Mapping[str, float]
     initial_soc: float | None
     duration_s: float
     measured: Measured | None = None
+    prove: bool = False
+    rebuild: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ class FitItem:
     curves: tuple[Curve, ...]
     start: Mapping[str, float | None]
     seed: int
+    prove: bool = False
 
 
 @dataclass(frozen=True, slots=True)

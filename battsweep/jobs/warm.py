@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from battsweep.jobs.build import Built
 from battsweep.jobs.failures import classify_failure
 from battsweep.jobs.groups import FitItem, Group, Item
+from battsweep.jobs.proof import compare, prove, told
 from battsweep.jobs.solve import Result, attempt, captured_log
 from battsweep.sweep.spec import Cell
 
@@ -27,6 +28,13 @@ class Ready:
     """The model of the order is built; its first task starts now."""
 
     build_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proving:
+    """A task is solved; a plain simulation of it starts now, and then its result follows."""
+
+    result: Result
 
 
 class Builds:
@@ -65,8 +73,8 @@ def serve(connection: Connection, log_path: str) -> None:
 
 def answers(
     group: Group | None, items: tuple[Item | FitItem, ...], builds: Builds
-) -> Iterator[Ready | Result]:
-    """Yield `Ready` once, then a result an item, in order."""
+) -> Iterator[Ready | Proving | Result]:
+    """Yield `Ready` once, then a result an item, in order, with `Proving` before some."""
     if group is None:
         from battsweep.jobs.fit import run_fit
 
@@ -75,22 +83,51 @@ def answers(
         return
     simulations = [item for item in items if isinstance(item, Item)]
     started = time.perf_counter()
+    built: Built | None = None
     with captured_log() as log:
         try:
-            built = builds.get(group, simulations[0].inputs, simulations[0].initial_soc)
+            example = next((item for item in simulations if not item.rebuild), None)
+            if example is not None:
+                built = builds.get(group, example.inputs, example.initial_soc)
         except Exception as error:  # then each task says why, built for itself
             log.append(f"not built with inputs ({classify_failure(error).message})")
-            built = None
     yield Ready(time.perf_counter() - started)
     notes = log if built is None else [*log, *map(_no_effect, built.unused_inputs())]
     for item in simulations:
-        result = attempt(built, item) if built is not None else _built_alone(group, item)
-        yield replace(
+        alone = built is None or item.rebuild
+        result = attempt(built, item) if built and not alone else _built_alone(group, item)
+        result = replace(
             result,
             log="\n".join(filter(None, [*notes, result.log])),
             group=group.key,
-            method="rebuilt" if built is None else "reused",
+            method="rebuilt" if alone else "reused",
         )
+        if item.prove and not alone:
+            yield Proving(result)
+            result = _proven(group, item, result)
+        yield result
+
+
+def _proven(group: Group, item: Item, result: Result) -> Result:
+    """Return a result with its proof, or what the task gives built for itself.
+
+    Where reuse gave something else than a plain simulation, its answer is not kept.
+    """
+    plain, record = prove(group, item, result)
+    if record["passed"] is not False:
+        return replace(result, proof=record)
+    alone = _built_alone(group, item)
+    again = compare(group, item, alone, plain)
+    notes = [f"reusing the group's model gave another answer: {told(record)}", alone.log]
+    if again.passed is False:
+        notes.append(f"built for itself too it differs: {told(again.record(0.0))}")
+    return replace(
+        alone,
+        log="\n".join(filter(None, notes)),
+        group=group.key,
+        method="rebuilt",
+        proof={**record, "rebuilt": again.record(0.0)},
+    )
 
 
 def _no_effect(name: str) -> str:
