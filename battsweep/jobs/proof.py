@@ -15,7 +15,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -94,18 +94,6 @@ def prove(group: Group, item: Item, result: Result) -> tuple[Plain, dict[str, ob
         plain = simulate(group, item)
         proof = compare(group, item, result, plain)
     return plain, proof.record(time.perf_counter() - started)
-
-
-def told(record: Mapping[str, object]) -> str:
-    """Return in words how far a result is from a plain simulation."""
-    worst = str(record["worst"])
-    if not worst:
-        return str(record["message"])
-    one = cast("Mapping[str, Mapping[str, object]]", record["differences"])[worst]
-    return (
-        f"{worst} is off by {one['difference']:.3g} {one['unit']},"
-        f" of {one['tolerance']:.3g} allowed"
-    )
 
 
 def unproven(result: Result, failure: Failure) -> Result:

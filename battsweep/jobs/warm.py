@@ -15,7 +15,8 @@ from multiprocessing.connection import Connection
 from battsweep.jobs.build import Built
 from battsweep.jobs.failures import classify_failure
 from battsweep.jobs.groups import FitItem, Group, Item
-from battsweep.jobs.proof import compare, prove, told
+from battsweep.jobs.proof import compare, prove
+from battsweep.jobs.proof_words import told
 from battsweep.jobs.solve import Result, attempt, captured_log
 from battsweep.sweep.spec import Cell
 

@@ -20,6 +20,7 @@ from battsweep.store.connect import (
     index_errors,
     transaction,
 )
+from battsweep.store.distrust import distrusted_groups, proven_tasks, unproven_tasks
 from battsweep.store.ingest import ShardFile, delete_shard, insert_shard, insert_sweep
 from battsweep.store.layout import file_name, index_path, inside, shard_paths, store_format
 from battsweep.store.network import on_network
@@ -151,6 +152,21 @@ class Index:
     def done(self, task_ids: Iterable[str]) -> set[str]:
         """Return those of some tasks that are done."""
         return self._with_outcome(task_ids, ("done", "done"))
+
+    def distrusted(self) -> set[str]:
+        """Return the groups of which a task differed from a plain simulation."""
+        with self._errors():
+            return distrusted_groups(self.connection)
+
+    def proven(self, task_ids: Iterable[str]) -> set[str]:
+        """Return those of some tasks whose outcome was held against a plain simulation."""
+        with self._errors():
+            return proven_tasks(self.connection, task_ids)
+
+    def unproven(self, task_ids: Iterable[str]) -> set[str]:
+        """Return those of some tasks that are done on a reused model and were never proven."""
+        with self._errors():
+            return unproven_tasks(self.connection, task_ids)
 
     def last_chunk(self, sweep: str) -> int:
         """Return the highest number that a chunk of a sweep has had; 0 before the first."""
