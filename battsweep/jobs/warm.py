@@ -78,9 +78,15 @@ def answers(
     """Yield `Ready` once, then a result an item, in order, with `Proving` before some."""
     if group is None:
         from battsweep.jobs.fit import run_fit
+        from battsweep.jobs.proof_fit import prove_fit
 
         yield Ready(0.0)
-        yield from (run_fit(item, builds) for item in items if isinstance(item, FitItem))
+        for fit in (item for item in items if isinstance(item, FitItem)):
+            result = run_fit(fit, builds)
+            if fit.prove:
+                yield Proving(result)
+                result = prove_fit(fit, result)
+            yield result
         return
     simulations = [item for item in items if isinstance(item, Item)]
     started = time.perf_counter()

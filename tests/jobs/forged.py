@@ -23,7 +23,7 @@ parameter_set = "Chen2020"
 [protocols.p]
 discharge = "1C"
 [[axes]]
-"Positive electrode active material volume fraction" = { from = 0.6, to = 0.7, points = 30 }
+"Positive electrode active material volume fraction" = { from = 0.6, to = 0.7, points = 14 }
 [output]
 every = "60 s"
 summary = ["capacity"]
