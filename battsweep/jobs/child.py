@@ -28,6 +28,7 @@ class Child:
     """A warm solving process of one worker; started when first needed, replaced when dead."""
 
     log_path: Path
+    plain_limit_s: float = BUILD_LIMIT_S
     _process: BaseProcess | None = None
     _connection: Connection | None = field(default=None, repr=False)
     _order: int = 0
@@ -95,7 +96,7 @@ class Child:
                     raise LostError("the solving process answered another order")
                 if isinstance(answer, Proving):
                     # A plain simulation is built first, so it has the time that a build has.
-                    proving, allowed = answer.result, max(BUILD_LIMIT_S, limit)
+                    proving, allowed = answer.result, max(self.plain_limit_s, limit)
                     continue
                 yield answer
                 proving, allowed, left = None, limit, left - 1

@@ -28,7 +28,7 @@ from battsweep.jobs.plain import Plain, simulate
 from battsweep.jobs.solve import Result, Solved, captured_log, summaries
 from battsweep.jobs.steps import exact_current, measured_times, voltage_at
 from battsweep.jobs.summarise import Array, Step
-from battsweep.sweep.summaries import parse_summary
+from battsweep.sweep.summaries import Summary, parse_summary
 
 END = "step end [s]"
 VOLTAGE = "Voltage [V]"
@@ -251,6 +251,8 @@ def _summaries(
             one, two = mine.get(summary.name), other.get(summary.name)
             if (one is None and two is None) or not other:
                 continue
+            if None in (one, two) and _barely(summary, steps, tolerances):
+                continue
             if summary.variable is not None:
                 allowed = 2 * tolerances.get(summary.variable, 0.0)
             elif summary.kind == "rmse":
@@ -262,6 +264,17 @@ def _summaries(
             if name not in found or difference.share > found[name].share:
                 found[name] = difference
     return found
+
+
+def _barely(summary: Summary, steps: list[Step], tolerances: Mapping[str, float]) -> bool:
+    """Whether a voltage that a time is asked for is just reached, or just not.
+
+    A charge until 4.2 V ends there but for rounding.
+    """
+    if summary.threshold is None:
+        return False
+    nearest = min(float(np.abs(s.values[VOLTAGE] - summary.threshold).min()) for s in steps)
+    return nearest <= tolerances[VOLTAGE]
 
 
 def _power(item: Item) -> bool:
