@@ -17,7 +17,7 @@ from battsweep.jobs.failures import Failure
 from battsweep.jobs.groups import FitItem, Group, Item
 from battsweep.jobs.proof import unproven
 from battsweep.jobs.solve import Result
-from battsweep.jobs.warm import Proving, Ready, serve
+from battsweep.jobs.warm import Building, Proving, Ready, serve
 
 BUILD_LIMIT_S = 600.0
 TRIES = 2  # a task whose process died is tried once more, alone
@@ -49,7 +49,7 @@ class Child:
             with closing(self._answers(group, tuple(batch), time_limit_s)) as answers:
                 for answer in answers:
                     if isinstance(answer, Ready):
-                        build_s = answer.build_s
+                        build_s += answer.build_s
                     elif isinstance(answer, Result):
                         yield answer, tries, build_s
                         done, tries, build_s = done + 1, 1, 0.0
@@ -79,7 +79,7 @@ class Child:
         order takes them for its own.
         """
         self._order += 1
-        finished, left = False, 1 + len(items)
+        finished, left = False, len(items)
         proving: Result | None = None
         try:
             connection = self._start()
@@ -94,12 +94,16 @@ class Child:
                 order, answer = connection.recv()
                 if order != self._order:
                     raise LostError("the solving process answered another order")
+                if isinstance(answer, Building):
+                    allowed = max(BUILD_LIMIT_S, limit)
+                    continue
                 if isinstance(answer, Proving):
                     # A plain simulation is built first, so it has the time that a build has.
                     proving, allowed = answer.result, max(self.plain_limit_s, limit)
                     continue
                 yield answer
-                proving, allowed, left = None, limit, left - 1
+                proving, allowed = None, limit
+                left -= isinstance(answer, Result)
             finished = True
         except (EOFError, OSError):
             failure = self._died()

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 
@@ -29,6 +30,11 @@ class Ready:
     """The model of the order is built; its first task starts now."""
 
     build_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Building:
+    """A model is built for the next task alone; `Ready` follows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,8 +80,11 @@ def serve(connection: Connection, log_path: str) -> None:
 
 def answers(
     group: Group | None, items: tuple[Item | FitItem, ...], builds: Builds
-) -> Iterator[Ready | Proving | Result]:
-    """Yield `Ready` once, then a result an item, in order, with `Proving` before some."""
+) -> Iterator[Ready | Building | Proving | Result]:
+    """Yield `Ready`, then a result an item, in order.
+
+    Before some there is `Building` and another `Ready`, or `Proving`.
+    """
     if group is None:
         from battsweep.jobs.fit import run_fit
         from battsweep.jobs.proof_fit import prove_fit
@@ -101,15 +110,20 @@ def answers(
     yield Ready(time.perf_counter() - started)
     notes = log if built is None else [*log, *map(_no_effect, built.unused_inputs())]
     for item in simulations:
-        alone = built is None or item.rebuild
-        result = attempt(built, item) if built and not alone else _built_alone(group, item)
+        if built is not None and not item.rebuild:
+            result = attempt(built, item)
+        else:
+            yield Building()
+            alone = BuiltAlone(group, item)
+            yield Ready(alone.build_s)
+            result = alone.solve()
         result = replace(
             result,
             log="\n".join(filter(None, [*notes, result.log])),
             group=group.key,
-            method="rebuilt" if alone else "reused",
+            method=result.method or "reused",
         )
-        if item.prove and not alone:
+        if item.prove and result.method == "reused":
             yield Proving(result)
             result = _proven(group, item, result)
         yield result
@@ -123,7 +137,7 @@ def _proven(group: Group, item: Item, result: Result) -> Result:
     plain, record = prove(group, item, result)
     if record["passed"] is not False:
         return replace(result, proof=record)
-    alone = _built_alone(group, item)
+    alone = BuiltAlone(group, item).solve()
     again = compare(group, item, alone, plain)
     notes = [f"reusing the group's model gave another answer: {told(record)}", alone.log]
     if again.passed is False:
@@ -132,7 +146,6 @@ def _proven(group: Group, item: Item, result: Result) -> Result:
         alone,
         log="\n".join(filter(None, notes)),
         group=group.key,
-        method="rebuilt",
         proof={**record, "rebuilt": again.record(0.0)},
     )
 
@@ -141,12 +154,24 @@ def _no_effect(name: str) -> str:
     return f"{name!r} is in no equation of this model: only outputs made of it can change"
 
 
-def _built_alone(group: Group, item: Item) -> Result:
-    """Solve a task with its inputs as constants of a model built for it alone."""
-    cell = Cell("", group.cell.parameter_set, {**group.cell.overrides, **item.inputs})
-    alone = replace(group, cell=cell, inputs=())
-    fixed = replace(item, inputs={})
-    return attempt(Built(alone), fixed)
+class BuiltAlone:
+    """A task on a model built for it alone, its inputs constants: a plain simulation."""
+
+    def __init__(self, group: Group, item: Item) -> None:
+        started = time.perf_counter()
+        cell = Cell("", group.cell.parameter_set, {**group.cell.overrides, **item.inputs})
+        self._item = replace(item, inputs={})
+        self._built = Built(replace(group, cell=cell, inputs=()))
+        with captured_log() as self._log, suppress(Exception):
+            # An error is met again by the solve, which makes it the outcome.
+            self._built.build({}, initial_soc=item.initial_soc)
+        self.build_s = time.perf_counter() - started
+
+    def solve(self) -> Result:
+        """Return what the task leaves behind."""
+        result = attempt(self._built, self._item)
+        lines = dict.fromkeys([*self._log, *result.log.splitlines()])
+        return replace(result, log="\n".join(lines), method="rebuilt")
 
 
 def die_with_parent() -> None:
