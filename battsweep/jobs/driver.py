@@ -116,8 +116,8 @@ def run_plan(
                 log.write(f"{len(waiting)} of {progress.total} tasks on {workers} workers")
                 driver = Driver(plan, store, index, client, progress, log)
                 driver.drive(Queue(waiting, workers=workers), stop, workers, on_progress)
-                again = driver.to_rebuild(finished) if not stop.asked else []
-                if again:
+                again = driver.to_rebuild(finished)
+                if again and not stop.asked:
                     driver.drive(Queue(again, workers=workers), stop, workers, on_progress)
                 log.write(f"done {progress.done}, failed {progress.failed}, left {progress.left}")
     return progress
@@ -231,7 +231,8 @@ class Driver:
             self._lose(self._flying.pop(future), f"{type(error).__name__}: {error}", queue)
             return
         chunk = self._flying.pop(future)
-        queue.learn(chunk, delivered.solve_s)
+        all_proven = all(item.prove for item in chunk.items)
+        queue.learn(chunk, delivered.solve_s + all_proven * delivered.proof_s)
         self._ingest(delivered.shard)
 
     def _lose(self, chunk: Chunk, reason: str, queue: Queue) -> None:
@@ -303,6 +304,7 @@ class Driver:
         progress.found = len(before & set(known.finished))
         progress.found_failed = len((before & set(known.finished)) - done)
         progress.done = len(done - before)
-        progress.failed = len(set(known.finished) - done - before)
+        failed = set(known.finished) - done - before
+        progress.failed, progress.by_class = len(failed), self._index.failure_classes(failed)
         left = to_compute(self._plan.placed, known, "none")
         return [(g, item) for g, item in left if g is not None and g.key in self._distrusted]

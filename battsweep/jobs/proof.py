@@ -55,7 +55,7 @@ class Difference:
     @property
     def passed(self) -> bool:
         """Whether it is allowed; a difference that is no number is not."""
-        return self.difference <= self.tolerance
+        return bool(self.difference <= self.tolerance)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,8 @@ def compute_chunk(order: Order) -> Delivered:
         for item, (result, tries, build_s) in zip(order.items, solved, strict=True):
             known = with_group(result, order.group, item)
             receipts.append(receipt(item.task, known, order.attempt + tries - 1))
-            built_s += build_s
+            if known.method != "rebuilt":  # else it is part of the task's own work
+                built_s += build_s
             proof_s += proof_seconds(result)
             if result.columns:
                 series.append(table(result.columns))

@@ -153,6 +153,15 @@ class Index:
         """Return those of some tasks that are done."""
         return self._with_outcome(task_ids, ("done", "done"))
 
+    def failure_classes(self, task_ids: Iterable[str]) -> dict[str, int]:
+        """Return how many of some tasks failed, by class."""
+        query = (
+            "SELECT coalesce(failure_class, 'error'), count(*) FROM attempt WHERE wins = 1 "
+            "AND outcome = 'failed' AND task_id IN (SELECT value FROM json_each(?)) GROUP BY 1"
+        )
+        with self._errors():
+            return dict(self.connection.execute(query, (json.dumps(list(task_ids)),)).fetchall())
+
     def distrusted(self) -> set[str]:
         """Return the groups of which a task differed from a plain simulation."""
         with self._errors():
