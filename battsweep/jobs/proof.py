@@ -213,7 +213,7 @@ def _rtol(group: Group) -> float:
 
     Two solutions of a DFN were 0.05 mV apart at 1e-4, and 0.0024 mV at 1e-6.
     """
-    return float(max(group.rtol, 1e-4 * (group.rtol / 1e-4) ** 0.75))
+    return float(max(group.rtol, 1e-4 * (group.rtol / 1e-4) ** (2 / 3)))
 
 
 def _apart(name: str, step: Step, stored: Mapping[tuple[int, int], Mapping[str, Array]]) -> float:
