@@ -58,6 +58,8 @@ def main(args: argparse.Namespace) -> int:
 
 def describe(plan: Plan) -> list[str]:
     """Return the plan in lines for a person."""
+    from battsweep.jobs.sample import Standing, to_compute
+
     fits = sum(task.kind == "fit" for task in plan.tasks)
     distinct = len({task.id for task in plan.tasks})
     kind = "fits" if fits else "tasks"
@@ -86,6 +88,8 @@ def describe(plan: Plan) -> list[str]:
         f"solver IDAKLU, rtol {run.rtol:g}, atol {run.atol:g};"
         f" time limit {run.time_limit_s:g} s a task; {run.format} shards"
     )
+    proven = sum(item.prove for _, item in to_compute(plan.placed, Standing(), run.proof))
+    lines.append(f"proof: {proven} of them by a plain simulation too (run.proof = {run.proof!r})")
     return lines
 
 

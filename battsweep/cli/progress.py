@@ -73,6 +73,8 @@ def describe(progress: Progress, *, classes: bool = True) -> str:
     if progress.failed:
         why = ", ".join(f"{count} {name}" for name, count in progress.by_class.items())
         parts.append(f"{progress.failed} failed" + (f" ({why})" if classes else ""))
+    if progress.distrusted:
+        parts.append(f"{progress.distrusted} distrusted: rebuilt task by task")
     return "  ".join(parts)
 
 

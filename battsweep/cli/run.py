@@ -17,6 +17,7 @@ examples:
   battsweep run examples/quickstart.toml                     on all cores; store in quickstart-store
   battsweep run sweep.toml --store results --workers 4
   battsweep run sweep.toml                                   again: goes on where it stopped
+  battsweep run sweep.toml --proof all                       compare every task with plain PyBaMM
 
 Ctrl-C once finishes what is running and stops; twice stops at once. Neither loses
 a finished task. Exit status: 0 all done, 1 some tasks failed, 2 the input is wrong,
@@ -43,6 +44,12 @@ def add_run(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         type=_positive,
         help="worker processes (default: one a core)",
     )
+    parser.add_argument(
+        "--proof",
+        choices=("none", "sample", "all"),
+        help="which tasks are solved by plain PyBaMM too and compared (default: the sweep"
+        " file's run.proof, a sample of each group)",
+    )
     parser.add_argument("--json", action="store_true", help="the outcome as one JSON document")
     parser.set_defaults(function=main)
 
@@ -63,7 +70,7 @@ def main(args: argparse.Namespace) -> int:
 
     from battsweep.store.finished import finished_sweep
 
-    finished = finished_sweep(store, sweep)
+    finished = finished_sweep(store, sweep, proof=args.proof)
     if finished is not None:  # known without PyBaMM, which takes seconds to import
         progress = Progress(finished.total, finished.total, finished.failed)
         return _report(args, finished.sweep_id, store, progress)
@@ -80,7 +87,7 @@ def main(args: argparse.Namespace) -> int:
     _say(args, f"{what}; {count(workers, 'worker')}; store {store}")
     display = ProgressDisplay()
     try:
-        progress = run_plan(plan, store, workers=workers, on_progress=display)
+        progress = run_plan(plan, store, workers=workers, on_progress=display, proof=args.proof)
     except LostError as error:
         print(f"battsweep: {error}", file=sys.stderr)
         return 1
@@ -123,6 +130,12 @@ def outcome(store: Path, progress: Progress) -> list[str]:
     failed = progress.failed + progress.found_failed
     if failed:
         lines.append(f"{failed} failed: battsweep table {store} failures")
+    if progress.distrusted:
+        groups = count(progress.distrusted, "group")
+        lines.append(
+            f"{groups} differed from plain PyBaMM and {_was(progress.distrusted)} built"
+            f" task by task: battsweep table {store} proof"
+        )
     if progress.lost:
         lines.append(f"{progress.lost} were lost with their workers: battsweep logs {store}")
     if progress.left:
@@ -130,6 +143,10 @@ def outcome(store: Path, progress: Progress) -> list[str]:
     else:
         lines.append(f"next: battsweep status {store}    battsweep table {store} tasks")
     return lines
+
+
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def as_json(sweep_id: str, store: Path, progress: Progress) -> dict[str, object]:
@@ -145,6 +162,7 @@ def as_json(sweep_id: str, store: Path, progress: Progress) -> dict[str, object]
         "failure_classes": dict(progress.by_class),
         "left": progress.left,
         "lost": progress.lost,
+        "distrusted": progress.distrusted,
         "seconds": round(progress.seconds, 3),
         "interrupted": progress.stopping,
     }

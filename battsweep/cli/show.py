@@ -130,10 +130,13 @@ def _attempt(receipt: Receipt, provenance: Mapping[str, object]) -> list[str]:
         "took": duration(receipt.wall_s) if receipt.wall_s >= 1 else f"{receipt.wall_s:.3g} s",
         "rows": f"{receipt.row_count}{' (partial)' if receipt.partial else ''}",
     }
+    if receipt.method:
+        facts["model"] = f"{receipt.method} (group {receipt.group})"
     if receipt.message:
         facts["message"] = receipt.message
     facts |= {name: _flat(value) for name, value in provenance.items()}
     lines = _pairs(f"Attempt {receipt.attempt}", facts | dict(receipt.statistics))
+    lines += _proof(receipt)
     if receipt.traceback:
         tail = receipt.traceback.rstrip().splitlines()
         more = len(tail) > _TRACEBACK_LINES
@@ -141,6 +144,21 @@ def _attempt(receipt: Receipt, provenance: Mapping[str, object]) -> list[str]:
         lines += [f"    {line}" for line in tail[-_TRACEBACK_LINES:]]
         lines.append("")
     return lines
+
+
+def _proof(receipt: Receipt) -> list[str]:
+    """Return how far the attempt is from a plain simulation, where that was looked at."""
+    if "passed" not in receipt.proof:
+        return []
+    verdicts = {True: "equal", False: "different: not kept, built for this task alone instead"}
+    passed = receipt.proof["passed"]
+    told: dict[str, object] = {"verdict": verdicts[bool(passed)] if passed is not None else "none"}
+    if receipt.proof.get("message"):
+        told["message"] = receipt.proof["message"]
+    for name, one in _mapping(receipt.proof.get("differences")).items():
+        found = f"{one['difference']:.2g} of {one['tolerance']:.2g} {one['unit']} allowed"
+        told[name] = found
+    return _pairs("Against plain PyBaMM", told)
 
 
 def _pairs(title: str, values: Mapping[str, object]) -> list[str]:

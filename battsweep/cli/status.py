@@ -16,6 +16,7 @@ from battsweep.cli.progress import duration
 from battsweep.cli.selection import open_for
 
 if TYPE_CHECKING:
+    from battsweep.store.distrust import ProofStatus
     from battsweep.store.lock import Driver
     from battsweep.store.status import Status, SweepStatus
     from battsweep.store.store import Store
@@ -81,6 +82,8 @@ def describe(store: str, found: Status, pace: Pace) -> list[str]:
     ]
     for one in found.sweeps:
         lines += ["", *_sweep(one, pace.rates.get(one.sweep, 0.0))]
+    if found.proof.tasks:
+        lines += ["", _proof(found.proof)]
     lines += ["", _driver(pace.driver), _advice(store, found, pace.driver)]
     return lines
 
@@ -115,6 +118,19 @@ def _sweep(one: SweepStatus, rate: float) -> list[str]:
         took = duration(one.wall_s)
         lines.append(f"  last finished {_when(one.last_finished_utc)}; {took} of computing")
     return lines
+
+
+def _proof(proof: ProofStatus) -> str:
+    """Return how far what was sampled is from plain simulations."""
+    checked = f"{_count(proof.groups, 'group')}, {_count(proof.tasks, 'task')}"
+    text = f"proof: {checked} against plain PyBaMM"
+    if proof.voltage_v is not None:
+        text += f", largest voltage difference {1e3 * proof.voltage_v:.2g} mV"
+    if proof.distrusted:
+        text += f"; {proof.distrusted} distrusted and built task by task ({proof.worst})"
+    if proof.undecided:
+        text += f"; {_count(proof.undecided, 'task')} could not be compared"
+    return text
 
 
 def _driver(driver: Driver | None) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from battsweep.store.store import Store
 
-NAMES = ("tasks", "cycles", "failures", "parameters", "fits", "rmse", "sweeps")
+NAMES = ("tasks", "cycles", "failures", "parameters", "fits", "rmse", "proof", "sweeps")
 _WITHOUT_WHERE = ("parameters", "sweeps")
 _DESCRIPTION = """\
 Write one of these tables:
@@ -34,6 +34,7 @@ Write one of these tables:
   fits        a row a fit and parameter: start, fitted value, bounds
   rmse        a row a model and condition: best and median error against measured
               curves; for fits: before and after
+  proof       a row a compared task and variable: how far from plain PyBaMM
   sweeps      the sweeps in the store
 """
 _EXAMPLES = """\
@@ -85,6 +86,9 @@ def _frame(store: Store, name: str, where: str | None, sweep: str | None) -> pd.
         return tasks
     if name == "cycles":
         return store.cycles(where=where, sweep=sweep)
+    if name == "proof":
+        proofs = store.proofs(sweep=sweep)
+        return proofs[proofs["task_id"].isin(tasks["task_id"])]
     if name == "failures":
         failures = store.failures(sweep=sweep)
         return failures[failures["task_id"].isin(tasks["task_id"])]

@@ -15,8 +15,9 @@ from typing import Any
 from battsweep.errors import LostError
 from battsweep.jobs.failures import Failure
 from battsweep.jobs.groups import FitItem, Group, Item
+from battsweep.jobs.proof import unproven
 from battsweep.jobs.solve import Result
-from battsweep.jobs.warm import Ahead, Ready, serve
+from battsweep.jobs.warm import Ahead, Building, Proving, Ready, serve
 
 BUILD_LIMIT_S = 600.0
 LIST_LIMIT_S = 2.0
@@ -31,6 +32,11 @@ class Gone:
     suspects: int
 
 
+def _gone(failure: Failure, ahead: int, proving: Result | None) -> Gone | list[Result]:
+    """Return what a lost process leaves: suspects, or a result that is only unproven."""
+    return Gone(failure, ahead) if proving is None else [unproven(proving, failure)]
+
+
 def allowed_s(ahead: Ahead) -> float:
     """Return how long a list may take before its tasks are solved one by one instead."""
     return max(LIST_LIMIT_S, 50 * ahead.expected_s)
@@ -41,6 +47,7 @@ class Child:
     """A warm solving process of one worker; started when first needed, replaced when dead."""
 
     log_path: Path
+    plain_limit_s: float = BUILD_LIMIT_S
     _process: BaseProcess | None = None
     _connection: Connection | None = field(default=None, repr=False)
     _order: int = 0
@@ -62,7 +69,7 @@ class Child:
             with closing(self._answers(group, tuple(batch), time_limit_s)) as answers:
                 for answer in answers:
                     if isinstance(answer, Ready):
-                        build_s = answer.build_s
+                        build_s += answer.build_s
                     elif isinstance(answer, list):
                         for result in answer:
                             yield result, tries, build_s
@@ -97,29 +104,37 @@ class Child:
         order takes them for its own.
         """
         self._order += 1
-        answered, finished = 0, False
-        ahead = 1
+        finished, left, ahead = False, len(items), 1
+        proving: Result | None = None
         try:
             connection = self._start()
             connection.send((self._order, group, items))
             allowed = max(BUILD_LIMIT_S, limit)
-            while answered < len(items):
+            while left:
                 if not connection.poll(allowed):
                     message = f"stopped after {allowed:g} s (run.time_limit)"
-                    yield Gone(Failure("time-limit", message), ahead)
+                    yield _gone(Failure("time-limit", message), ahead, proving)
                     return
                 order, answer = connection.recv()
                 if order != self._order:
                     raise LostError("the solving process answered another order")
-                allowed, ahead = limit, 1
+                if isinstance(answer, Building):
+                    allowed = max(BUILD_LIMIT_S, limit)
+                    continue
+                if isinstance(answer, Proving):
+                    # A plain simulation is built first, so it has the time that a build has.
+                    proving, allowed = answer.result, max(self.plain_limit_s, limit)
+                    continue
                 if isinstance(answer, Ahead):
                     allowed, ahead = min(limit, allowed_s(answer)), answer.tasks
                     continue
-                answered += len(answer) if isinstance(answer, list) else 0
+                proving, allowed = None, limit
+                if isinstance(answer, list):
+                    left, ahead = left - len(answer), max(1, ahead - len(answer))
                 yield answer
             finished = True
         except (EOFError, OSError):
-            yield Gone(self._died(), ahead)
+            yield _gone(self._died(), ahead, proving)
         finally:
             if not finished:
                 self.stop()

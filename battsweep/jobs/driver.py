@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +14,11 @@ from typing import Any
 from battsweep.errors import LostError, StoreError
 from battsweep.jobs.chunks import Chunk, Queue
 from battsweep.jobs.cluster import local_cluster
+from battsweep.jobs.groups import Item
 from battsweep.jobs.plan import Plan
 from battsweep.jobs.progress import Progress
+from battsweep.jobs.proof_words import REBUILDING, told
+from battsweep.jobs.sample import Placed, Standing, to_compute
 from battsweep.jobs.worker import Order, compute_chunk, lost_receipt, provenance
 from battsweep.slurm.environment import allotted_cores
 from battsweep.store.files import make_folder
@@ -65,11 +68,13 @@ def run_plan(
     *,
     workers: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    proof: str | None = None,
 ) -> Progress:
     """Compute what a plan's sweep has not yet in a store, and return how it went.
 
     Safe to call again, after any end: it goes on from what is on the disk.
-    ``workers`` is one a core unless said.
+    ``workers`` is one a core unless said; ``proof`` ("none", "sample" or "all")
+    what the sweep file says.
 
     Raises
     ------
@@ -95,14 +100,12 @@ def run_plan(
             raise StoreError(
                 "\n".join([*found.problems, f"mend it first: battsweep check {store}"])
             )
-        finished = index.finished(task.id for task in plan.tasks)
+        known_tasks = standing(index, plan)
+        waiting = to_compute(plan.placed, known_tasks, proof or plan.sweep.run.proof)
+        finished = set(known_tasks.finished) - {item.task.id for _, item in waiting}
         done = index.done(finished)
         progress = Progress(len({task.id for task in plan.tasks}), len(finished))
         progress.found_failed = len(finished) - len(done)
-        waiting: dict[str, Any] = {}
-        for group, item in plan.placed:
-            if item.task.id not in finished:
-                waiting.setdefault(item.task.id, (group, item))
         if waiting:
             with (
                 listening() as stop,
@@ -112,9 +115,19 @@ def run_plan(
                 progress.started = time.monotonic()
                 log.write(f"{len(waiting)} of {progress.total} tasks on {workers} workers")
                 driver = Driver(plan, store, index, client, progress, log)
-                driver.drive(Queue(waiting.values(), workers=workers), stop, workers, on_progress)
+                driver.drive(Queue(waiting, workers=workers), stop, workers, on_progress)
+                again = driver.to_rebuild(finished)
+                if again and not stop.asked:
+                    driver.drive(Queue(again, workers=workers), stop, workers, on_progress)
                 log.write(f"done {progress.done}, failed {progress.failed}, left {progress.left}")
     return progress
+
+
+def standing(index: Index, plan: Plan) -> Standing:
+    """Return what a store knows of a plan's tasks."""
+    ids = [task.id for task in plan.tasks]
+    finished = index.finished(ids)
+    return Standing(finished, index.proven(finished), index.unproven(finished), index.distrusted())
 
 
 class DriverLog:
@@ -160,6 +173,7 @@ class Driver:
         self._chunk = index.last_chunk(plan.sweep_id)
         self._flying: dict[Any, Chunk] = {}
         self._last_worker = time.monotonic()
+        self._distrusted: set[str] = set()
 
     def drive(
         self,
@@ -176,7 +190,8 @@ class Driver:
                 chunk = queue.next()
                 if chunk is None:
                     break
-                self._submit(chunk)
+                if not self._in_vain(chunk):
+                    self._submit(chunk)
             self._progress.stopping = stop.asked
             on_progress(self._progress)
             try:
@@ -216,7 +231,8 @@ class Driver:
             self._lose(self._flying.pop(future), f"{type(error).__name__}: {error}", queue)
             return
         chunk = self._flying.pop(future)
-        queue.learn(chunk, delivered.wall_s - delivered.build_s - delivered.write_s)
+        all_proven = all(item.prove for item in chunk.items)
+        queue.learn(chunk, delivered.solve_s + all_proven * delivered.proof_s)
         self._ingest(delivered.shard)
 
     def _lose(self, chunk: Chunk, reason: str, queue: Queue) -> None:
@@ -257,6 +273,10 @@ class Driver:
 
     def _ingest(self, shard: str) -> None:
         for record in self._index.ingest_shard(shard):
+            if record.proof.get("passed") is False and record.group not in self._distrusted:
+                self._distrusted.add(record.group)
+                self._progress.distrusted += 1
+                self._log.write(f"group {record.group}: {told(record.proof)}; {REBUILDING}")
             if record.outcome == "done":
                 self._progress.done += 1
             elif record.outcome == "lost":
@@ -265,3 +285,26 @@ class Driver:
                 self._progress.failed += 1
                 name = record.failure_class or "error"
                 self._progress.by_class[name] = self._progress.by_class.get(name, 0) + 1
+
+    def _in_vain(self, chunk: Chunk) -> bool:
+        """Whether a chunk would be solved on a reused model that is distrusted."""
+        rebuilt = any(isinstance(item, Item) and item.rebuild for item in chunk.items)
+        return chunk.group is not None and chunk.group.key in self._distrusted and not rebuilt
+
+    def to_rebuild(self, found: Collection[str]) -> list[Placed]:
+        """Return the tasks of groups that were distrusted meanwhile, to be built for themselves.
+
+        Counts anew what is done, as their outcomes on a reused model are none.
+        """
+        if not self._distrusted:
+            return []
+        known = standing(self._index, self._plan)
+        done = self._index.done(known.finished)
+        progress, before = self._progress, set(found)
+        progress.found = len(before & set(known.finished))
+        progress.found_failed = len((before & set(known.finished)) - done)
+        progress.done = len(done - before)
+        failed = set(known.finished) - done - before
+        progress.failed, progress.by_class = len(failed), self._index.failure_classes(failed)
+        left = to_compute(self._plan.placed, known, "none")
+        return [(g, item) for g, item in left if g is not None and g.key in self._distrusted]

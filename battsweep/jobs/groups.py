@@ -48,7 +48,9 @@ class Group:
 class Item:
     """A task as its group's model needs it: values of the inputs, in PyBaMM's units.
 
-    Those of a group's ``slots`` are among them.
+    Those of a group's ``slots`` are among them. With ``prove`` its result is held
+    against a plain simulation; with ``rebuild`` it is solved on a model built for
+    it alone.
     """
 
     task: Task
@@ -56,6 +58,8 @@ class Item:
     initial_soc: float | None
     duration_s: float
     measured: Measured | None = None
+    prove: bool = False
+    rebuild: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class FitItem:
     curves: tuple[Curve, ...]
     start: Mapping[str, float | None]
     seed: int
+    prove: bool = False
 
 
 @dataclass(frozen=True, slots=True)

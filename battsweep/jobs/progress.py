@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 class Progress:
     """Where a run stands; ``found`` tasks had an outcome before it began.
 
-    ``lost`` tasks were given up with their workers, and are left.
+    ``lost`` tasks were given up with their workers, and are left. Of
+    ``distrusted`` groups a task differed from a plain simulation, so that
+    each of their tasks is built for itself.
     """
 
     total: int
@@ -22,6 +24,7 @@ class Progress:
     by_class: dict[str, int] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     stopping: bool = False
+    distrusted: int = 0
 
     @property
     def left(self) -> int:

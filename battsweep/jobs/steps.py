@@ -28,7 +28,7 @@ def steps_of(solution: Any, built: Built, item: Item) -> tuple[Step, ...]:
     parts = [found for found in _parts(solution) if len(found[2].t) > 1]
     steps = [_part(cycle, step, part, built) for cycle, step, part in parts]
     if steps and item.measured is not None and built.group.output.every_s is None:
-        voltage = _voltage_at(measured_times(item.measured), [part for _, _, part in parts])
+        voltage = voltage_at(measured_times(item.measured), [part for _, _, part in parts])
         steps[0] = replace(steps[0], measured_voltage_v=voltage)
     return tuple(steps)
 
@@ -38,7 +38,7 @@ def steps_of_track(track: Track, built: Built, item: Item) -> tuple[Step, ...]:
     return (_only_step(Step(1, 1, track.times_s, track.values), None, built, item),)
 
 
-def _voltage_at(times: Array, parts: Sequence[Any]) -> Array:
+def voltage_at(times: Array, parts: Sequence[Any]) -> Array:
     """Return the voltage at those times that some steps reach, from their full states."""
     start = parts[0].t[0]
     found: list[Array] = []
@@ -112,7 +112,7 @@ def _only_step(step: Step, exact: Array | None, built: Built, item: Item) -> Ste
         kept = np.union1d(kept, [len(step.times_s) - 1])
         values = {name: array[..., kept] for name, array in step.values.items()}
         step = Step(1, 1, step.times_s[kept], values)
-    current = _exact_current(profile, float(step.times_s[-1]))
+    current = exact_current(profile, float(step.times_s[-1]))
     return Step(1, 1, step.times_s, step.values, exact, current)
 
 
@@ -128,7 +128,7 @@ def _places(times: Array, wanted: Array) -> Any:
     return np.where(wanted - times[right - 1] < times[right] - wanted, right - 1, right)
 
 
-def _exact_current(profile: Profile | None, end: float) -> tuple[Array, Array] | None:
+def exact_current(profile: Profile | None, end: float) -> tuple[Array, Array] | None:
     """Return a current profile's own points until the end, positive on discharge."""
     if profile is None or profile.quantity != "current":
         return None

@@ -9,7 +9,9 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import groupby
 from multiprocessing.connection import Connection
 
 from battsweep.jobs.batch import attempts, batches
@@ -17,6 +19,8 @@ from battsweep.jobs.build import Built
 from battsweep.jobs.compiled import one_at_a_time
 from battsweep.jobs.failures import classify_failure
 from battsweep.jobs.groups import FitItem, Group, Item
+from battsweep.jobs.proof import compare, prove
+from battsweep.jobs.proof_words import told
 from battsweep.jobs.solve import Result, attempt, captured_log
 from battsweep.sweep.spec import Cell
 
@@ -37,6 +41,17 @@ class Ahead:
 
     tasks: int
     expected_s: float
+
+
+class Building:
+    """A model is built for the next task alone; `Ready` follows."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proving:
+    """A task is solved; a plain simulation of it starts now, and then its result follows."""
+
+    result: Result
 
 
 class Builds:
@@ -77,69 +92,137 @@ def serve(connection: Connection, log_path: str) -> None:
 
 
 def _messages(
-    found: Iterable[Ready | Ahead | Result],
-) -> Iterator[Ready | Ahead | list[Result]]:
+    found: Iterable[Ready | Building | Ahead | Proving | Result],
+) -> Iterator[Ready | Building | Ahead | Proving | list[Result]]:
     """Yield answers with the results of a list in one message."""
     results: list[Result] = []
     expected = 1
     for answer in found:
-        if not isinstance(answer, Result):
-            expected = answer.tasks if isinstance(answer, Ahead) else 1
-            yield answer
-            continue
-        results.append(answer)
-        if len(results) == expected:
+        if isinstance(answer, Result):
+            results.append(answer)
+        if results and (len(results) >= expected or not isinstance(answer, Result)):
+            expected = max(1, expected - len(results))
             yield results
-            results, expected = [], 1
+            results = []
+        if not isinstance(answer, Result):
+            expected = answer.tasks if isinstance(answer, Ahead) else expected
+            yield answer
 
 
 def answers(
     group: Group | None, items: tuple[Item | FitItem, ...], builds: Builds
-) -> Iterator[Ready | Ahead | Result]:
-    """Yield `Ready` once, then results in the items' order, told before where in a list."""
+) -> Iterator[Ready | Building | Ahead | Proving | Result]:
+    """Yield `Ready`, then a result an item, in order.
+
+    Before some there is `Building` and another `Ready`, `Ahead`, or `Proving`.
+    """
     if group is None:
         from battsweep.jobs.fit import run_fit
+        from battsweep.jobs.proof_fit import prove_fit
 
         yield Ready(0.0)
-        yield from (run_fit(item, builds) for item in items if isinstance(item, FitItem))
+        for fit in (item for item in items if isinstance(item, FitItem)):
+            result = run_fit(fit, builds)
+            if fit.prove:
+                yield Proving(result)
+                result = prove_fit(fit, result)
+            yield result
         return
     simulations = [item for item in items if isinstance(item, Item)]
     started = time.perf_counter()
+    built: Built | None = None
     with captured_log() as log:
         try:
-            built = builds.get(group, simulations[0])
+            example = next((item for item in simulations if not item.rebuild), None)
+            if example is not None:
+                built = builds.get(group, example)
         except Exception as error:  # then each task says why, built for itself
             log.append(f"not built with inputs ({classify_failure(error).message})")
-            built = None
     yield Ready(time.perf_counter() - started)
-    if built is None:
-        for item in simulations:
-            yield _told(_built_alone(group, item), group, "rebuilt", log)
-        return
-    notes = [*log, *built.notes, *map(_no_effect, built.unused_inputs())]
-    for batch in batches(built, simulations):
+    notes = [*log]
+    if built is not None:
+        notes += [*built.notes, *map(_no_effect, built.unused_inputs())]
+    for alone, run in groupby(simulations, lambda item: built is None or item.rebuild):
+        if alone or built is None:
+            for item in run:
+                yield from _alone(group, item, notes)
+        else:
+            yield from _together(built, list(run), notes)
+
+
+def _alone(group: Group, item: Item, notes: list[str]) -> Iterator[Ready | Building | Result]:
+    yield Building()
+    alone = BuiltAlone(group, item)
+    yield Ready(alone.build_s)
+    yield _told(alone.solve(), group, notes)
+
+
+def _together(
+    built: Built, items: list[Item], notes: list[str]
+) -> Iterator[Ahead | Proving | Result]:
+    for batch in batches(built, items):
         if len(batch) > 1:
             yield Ahead(len(batch), len(batch) * built.cost_s)
-        yield from (_told(result, group, "reused", notes) for result in attempts(built, batch))
+        for item, found in zip(batch, attempts(built, batch), strict=True):
+            result = _told(found, built.group, notes)
+            if item.prove:
+                yield Proving(result)
+                result = _proven(built.group, item, result)
+            yield result
 
 
-def _told(result: Result, group: Group, method: str, notes: list[str]) -> Result:
+def _told(result: Result, group: Group, notes: list[str]) -> Result:
     text = "\n".join(filter(None, [*notes, result.log]))
-    return replace(result, log=text, group=group.key, method=method)
+    return replace(result, log=text, group=group.key, method=result.method or "reused")
+
+
+def _proven(group: Group, item: Item, result: Result) -> Result:
+    """Return a result with its proof, or what the task gives built for itself.
+
+    Where reuse gave something else than a plain simulation, its answer is not kept.
+    """
+    plain, record = prove(group, item, result)
+    if record["passed"] is not False:
+        return replace(result, proof=record)
+    alone = BuiltAlone(group, item).solve()
+    again = compare(group, item, alone, plain)
+    notes = [f"reusing the group's model gave another answer: {told(record)}", alone.log]
+    if again.passed is False:
+        notes.append(f"built for itself too it differs: {told(again.record(0.0))}")
+    return replace(
+        alone,
+        log="\n".join(filter(None, notes)),
+        group=group.key,
+        proof={**record, "rebuilt": again.record(0.0)},
+    )
 
 
 def _no_effect(name: str) -> str:
     return f"{name!r} is in no equation of this model: only outputs made of it can change"
 
 
-def _built_alone(group: Group, item: Item) -> Result:
-    """Solve a task with its inputs as constants of a model built for it alone."""
-    given = {name: item.inputs[name] for name in group.inputs}
-    cell = Cell("", group.cell.parameter_set, {**group.cell.overrides, **given})
-    protocol = replace(group.protocol, steps=item.task.procedure.steps)
-    alone = replace(group, cell=cell, protocol=protocol, inputs=(), slots=())
-    fixed = replace(item, inputs={})
-    return attempt(Built(alone), fixed)
+class BuiltAlone:
+    """A task on a model built for it alone, its inputs constants: a plain simulation."""
+
+    def __init__(self, group: Group, item: Item) -> None:
+        started = time.perf_counter()
+        given = {name: item.inputs[name] for name in group.inputs}
+        cell = Cell("", group.cell.parameter_set, {**group.cell.overrides, **given})
+        protocol = replace(group.protocol, steps=item.task.procedure.steps)
+        self._item = replace(item, inputs={})
+        self._built = Built(
+            replace(group, cell=cell, protocol=protocol, inputs=(), slots=(), compiled=False)
+        )
+        with captured_log() as self._log, suppress(Exception):
+            # An error is met again by the solve, which makes it the outcome.
+            self._built.build({}, initial_soc=item.initial_soc)
+        self.build_s = time.perf_counter() - started
+
+    def solve(self) -> Result:
+        """Return what the task leaves behind."""
+        result = attempt(self._built, self._item)
+        lines = dict.fromkeys([*self._log, *result.log.splitlines()])
+        return replace(result, log="\n".join(lines), method="rebuilt")
 
 
 def die_with_parent() -> None:

@@ -50,6 +50,12 @@ class Delivered:
     wall_s: float
     build_s: float
     write_s: float
+    proof_s: float = 0.0
+
+    @property
+    def solve_s(self) -> float:
+        """Return the seconds that the tasks themselves took."""
+        return self.wall_s - self.build_s - self.write_s - self.proof_s
 
 
 _CHILDREN: dict[str, Child] = {}
@@ -61,13 +67,16 @@ def compute_chunk(order: Order) -> Delivered:
     child = _child(order.store)
     receipts: list[Receipt] = []
     series: list[pa.Table] = []
-    built_s = 0.0
+    built_s = proof_s = 0.0
     limit = order.time_limit_s
     items = sorted(order.items, key=_alike)
     with closing(child.solve(order.group, items, time_limit_s=limit)) as solved:
         for item, (result, tries, build_s) in zip(items, solved, strict=True):
-            receipts.append(receipt(item.task, result, order.attempt + tries - 1))
-            built_s += build_s
+            known = with_group(result, order.group, item)
+            receipts.append(receipt(item.task, known, order.attempt + tries - 1))
+            if known.method != "rebuilt":  # else it is part of the task's own work
+                built_s += build_s
+            proof_s += proof_seconds(result)
             if result.columns:
                 series.append(table(result.columns))
     writing = time.perf_counter()
@@ -82,7 +91,7 @@ def compute_chunk(order: Order) -> Delivered:
         format=order.format,
     )
     now = time.perf_counter()
-    return Delivered(str(shard), len(receipts), now - started, built_s, now - writing)
+    return Delivered(str(shard), len(receipts), now - started, built_s, now - writing, proof_s)
 
 
 def _alike(item: Item | FitItem) -> tuple[float, float, str]:
@@ -100,6 +109,20 @@ def _child(store: str) -> Child:
         name = f"worker-{socket.gethostname()}-{os.getpid()}.log"
         _CHILDREN[store] = Child(logs / name)
     return _CHILDREN[store]
+
+
+def with_group(result: Result, group: Group | None, item: Item | FitItem) -> Result:
+    """Return a result that says how it was solved, if its process did not live to say so."""
+    if result.group or group is None:
+        return result
+    alone = isinstance(item, Item) and item.rebuild
+    return replace(result, group=group.key, method="rebuilt" if alone else "reused")
+
+
+def proof_seconds(result: Result) -> float:
+    """Return the time that a result's plain simulation took."""
+    seconds = result.proof.get("seconds", 0.0)
+    return seconds if isinstance(seconds, float) else 0.0
 
 
 def receipt(task: Task, result: Result, attempt: int) -> Receipt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from battsweep.store.distrust import lacks_proof
 from battsweep.store.index import Index
 from battsweep.store.layout import index_path, is_store, shard_paths
 from battsweep.store.sweeps import request_of, sweep_folders
@@ -25,8 +26,11 @@ class Finished:
     failed: int
 
 
-def finished_sweep(path: Path, sweep: Sweep) -> Finished | None:
-    """Return what a store has of this very sweep if nothing of it is left to compute."""
+def finished_sweep(path: Path, sweep: Sweep, *, proof: str | None = None) -> Finished | None:
+    """Return what a store has of this very sweep if nothing of it is left to compute.
+
+    ``proof`` is what is asked for on the command line in place of the sweep file.
+    """
     if not is_store(path) or not index_path(path).exists():
         return None
     request = request_of(sweep)
@@ -40,6 +44,8 @@ def finished_sweep(path: Path, sweep: Sweep) -> Finished | None:
             return None  # the driver will find out what that means
         for (sweep_id,) in rows:
             total, done, failed = index.connection.execute(_OUTCOMES, (sweep_id,)).fetchone()
+            if lacks_proof(index.connection, sweep_id, proof or sweep.run.proof):
+                continue
             if sweep_id in known and total and done + failed == total:
                 return Finished(sweep_id, total, failed)
     return None

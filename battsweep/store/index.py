@@ -20,6 +20,7 @@ from battsweep.store.connect import (
     index_errors,
     transaction,
 )
+from battsweep.store.distrust import distrusted_groups, proven_tasks, unproven_tasks
 from battsweep.store.ingest import ShardFile, delete_shard, insert_shard, insert_sweep
 from battsweep.store.layout import file_name, index_path, inside, shard_paths, store_format
 from battsweep.store.network import on_network
@@ -151,6 +152,30 @@ class Index:
     def done(self, task_ids: Iterable[str]) -> set[str]:
         """Return those of some tasks that are done."""
         return self._with_outcome(task_ids, ("done", "done"))
+
+    def failure_classes(self, task_ids: Iterable[str]) -> dict[str, int]:
+        """Return how many of some tasks failed, by class."""
+        query = (
+            "SELECT coalesce(failure_class, 'error'), count(*) FROM attempt WHERE wins = 1 "
+            "AND outcome = 'failed' AND task_id IN (SELECT value FROM json_each(?)) GROUP BY 1"
+        )
+        with self._errors():
+            return dict(self.connection.execute(query, (json.dumps(list(task_ids)),)).fetchall())
+
+    def distrusted(self) -> set[str]:
+        """Return the groups of which a task differed from a plain simulation."""
+        with self._errors():
+            return distrusted_groups(self.connection)
+
+    def proven(self, task_ids: Iterable[str]) -> set[str]:
+        """Return those of some tasks whose outcome was held against a plain simulation."""
+        with self._errors():
+            return proven_tasks(self.connection, task_ids)
+
+    def unproven(self, task_ids: Iterable[str]) -> set[str]:
+        """Return those of some tasks that are done on a reused model and were never proven."""
+        with self._errors():
+            return unproven_tasks(self.connection, task_ids)
 
     def last_chunk(self, sweep: str) -> int:
         """Return the highest number that a chunk of a sweep has had; 0 before the first."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from battsweep.store.distrust import distrusted_groups, insert_proofs, settle_groups
 from battsweep.store.json_text import plain_to_json, to_json
 from battsweep.store.receipts import Receipt
 from battsweep.store.shards import ShardHeader
@@ -23,6 +24,7 @@ UPDATE attempt SET wins = 1 WHERE rowid IN (
                attempt DESC, started_utc DESC, shard
     ) AS place
     FROM attempt WHERE task_id IN (SELECT task_id FROM attempt WHERE shard = ?)
+      AND NOT (method = 'reused' AND group_key IN (SELECT group_key FROM proof WHERE passed = 0))
   ) WHERE place = 1
 )"""
 
@@ -130,12 +132,15 @@ def insert_shard(connection: sqlite3.Connection, file: ShardFile, header: ShardH
             for cycle in receipt.cycles
         ],
     )
+    changed = insert_proofs(connection, file.path, header.receipts)
     _settle(connection, file.path)
+    settle_groups(connection, changed, _settle)
 
 
 def delete_shard(connection: sqlite3.Connection, path: str) -> None:
     """Forget a shard and its receipts, as if it had never been there."""
     tasks = connection.execute("SELECT task_id FROM attempt WHERE shard = ?", (path,)).fetchall()
+    before = distrusted_groups(connection)
     connection.execute("DELETE FROM shard WHERE shard = ?", (path,))
     others = {
         shard
@@ -146,6 +151,7 @@ def delete_shard(connection: sqlite3.Connection, path: str) -> None:
     }
     for shard in sorted(others):
         _settle(connection, shard)
+    settle_groups(connection, before - distrusted_groups(connection), _settle)
 
 
 def _settle(connection: sqlite3.Connection, path: str) -> None:

@@ -10,11 +10,15 @@ The views answer what people ask:
   ``SELECT * FROM parameter_sets_by_model WHERE model = 'DFN'``
 * Where are the voltage curves of all cells with a model and default parameters?
   ``SELECT * FROM default_parameter_curves WHERE model = 'SPMe'``
+* How far are reused models from plain simulations?
+  ``SELECT variable, max(difference), tolerance, unit FROM proofs GROUP BY variable``
 * What failed, and why?
   ``SELECT failure_class, count(*) FROM failures GROUP BY failure_class``
 
 A task's status is the outcome of the one of its attempts that wins: a done one
 before a failed one before a lost one, then the last by number, start and shard.
+A group is distrusted where one of its tasks differed from a plain simulation; then
+what was solved on its reused model never wins, and such tasks wait to be rebuilt.
 """
 
 from __future__ import annotations
@@ -127,6 +131,22 @@ CREATE TABLE cycle(
   PRIMARY KEY(task_id, shard, attempt, cycle_count),
   FOREIGN KEY(task_id, shard, attempt) REFERENCES attempt ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE proof(
+  task_id TEXT NOT NULL,
+  shard TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  group_key TEXT NOT NULL,
+  variable TEXT NOT NULL,
+  difference REAL,
+  tolerance REAL,
+  unit TEXT,
+  passed INTEGER CHECK(passed IN (0, 1)),
+  message TEXT,
+  PRIMARY KEY(task_id, shard, attempt, variable),
+  FOREIGN KEY(task_id, shard, attempt) REFERENCES attempt ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX proof_failed ON proof(group_key) WHERE passed = 0;
 """
 
 _VIEWS = """
@@ -170,6 +190,14 @@ CREATE VIEW default_parameter_curves AS
   WHERE t.status = 'done' AND t.kind = 'simulation'
     AND t.parameters = '{}' AND sc.overrides = '{}';
 
+CREATE VIEW proofs AS
+  SELECT st.sweep, p.group_key, st.number, p.task_id, st.cell, st.model, st.protocol,
+         p.variable, p.difference, p.tolerance, p.unit, p.passed, p.message, st.varied,
+         a.method, a.wins
+  FROM proof p
+  JOIN attempt a USING (task_id, shard, attempt)
+  JOIN sweep_task st USING (task_id);
+
 CREATE VIEW failures AS
   SELECT st.task_id, st.number, st.sweep, st.cell, st.model, st.protocol, st.varied,
          a.failure_class, a.message, a.traceback, a.attempt, a.partial, a.shard, a.log
@@ -193,6 +221,7 @@ TABLES = (
     "shard",
     "attempt",
     "cycle",
+    "proof",
 )
 
 VIEWS = (
@@ -201,5 +230,6 @@ VIEWS = (
     "simulation_vs_measured",
     "parameter_sets_by_model",
     "default_parameter_curves",
+    "proofs",
     "failures",
 )

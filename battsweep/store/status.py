@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from battsweep.store.distrust import ProofStatus, proof_status
 
 # Through the index on ids, so that both sides are walked in the same order.
 _STANDING = """
@@ -42,6 +44,7 @@ class Status:
     sweeps: tuple[SweepStatus, ...]
     shards: int
     bytes: int
+    proof: ProofStatus = field(default_factory=ProofStatus)
 
 
 def status_of(connection: sqlite3.Connection) -> Status:
@@ -60,6 +63,7 @@ def status_of(connection: sqlite3.Connection) -> Status:
         ),
         shards=shards,
         bytes=size,
+        proof=proof_status(connection),
     )
 
 

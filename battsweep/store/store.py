@@ -15,6 +15,7 @@ import pyarrow as pa
 from battsweep.errors import StoreError
 from battsweep.store import queries
 from battsweep.store.connect import connect_reading, index_errors
+from battsweep.store.distrust import proofs_frame
 from battsweep.store.index import Index
 from battsweep.store.layout import index_path, store_format
 from battsweep.store.measured import read_measured
@@ -95,6 +96,11 @@ class Store:
         """Return a row a failed task: labels, class, message, varied values."""
         with self._errors():
             return queries.failures_frame(self.connection, sweep)
+
+    def proofs(self, sweep: str | None = None) -> pd.DataFrame:
+        """Return a row a proven task and variable: how far it is from a plain simulation."""
+        with self._errors():
+            return proofs_frame(self.connection, sweep)
 
     def parameters(self, sweep: str | None = None) -> pd.DataFrame:
         """Return a row for each parameter set a sweep used, with overrides and models."""

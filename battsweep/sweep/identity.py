@@ -182,9 +182,10 @@ def request_digest(sweep: Sweep, *, pybamm: str) -> str:
 
     Equal requests have equal tasks, which saves asking PyBaMM for them.
     ``pybamm`` is its version, as its parameter sets come with it; the content
-    of parameter files is in the digest.
+    of parameter files is in the digest. How many tasks are proven is not.
     """
-    asked = asdict(replace(sweep, path=Path(), text=""))
+    run = replace(sweep.run, proof="sample")
+    asked = asdict(replace(sweep, path=Path(), text="", run=run))
     asked["path"] = ""
     files = {
         cell.name: hashlib.sha256(Path(cell.parameter_set).read_bytes()).hexdigest()

@@ -274,6 +274,7 @@ class RunTable(Table):
     time_limit: Duration = 600.0
     format: Literal["parquet", "hdf5"] = "parquet"
     max_tasks: Annotated[int, Field(ge=1, le=10**7)] = 100_000
+    proof: Literal["none", "sample", "all"] = "sample"
     solver: object = None
 
 

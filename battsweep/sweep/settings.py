@@ -45,4 +45,5 @@ def read_run(value: object, *, faults: Faults) -> Run:
         rtol=solver.rtol,
         atol=solver.atol,
         max_tasks=table.max_tasks,
+        proof=table.proof,
     )

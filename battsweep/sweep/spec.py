@@ -115,6 +115,7 @@ class Run:
     rtol: float = 1e-4
     atol: float = 1e-6
     max_tasks: int = 100_000
+    proof: Literal["none", "sample", "all"] = "sample"
 
 
 @dataclass(frozen=True, slots=True)
