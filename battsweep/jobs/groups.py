@@ -93,6 +93,8 @@ class Grouper:
         self._protocols = {protocol.name: protocol for protocol in sweep.protocols}
         self._places: dict[tuple[str, str, str, tuple[str, ...]], Place] = {}
         self._groups: dict[bytes, Group] = {}
+        # Keeps the procedures too, so that no other can have the id of one.
+        self._known: dict[tuple[object, ...], tuple[Protocol, Group]] = {}
 
     def place(self, cell: str, model: str, protocol: str, names: Sequence[str]) -> Place:
         """Return how ``names`` are swept with these labels."""
@@ -131,7 +133,14 @@ class Grouper:
             protocol = replace(protocol, current="", direction="discharge", duration_s=None)
         elif protocol.profile is not None:
             duration = protocol.profile.times_s[-1]
-        group = self._group(task, protocol, constants, (*inputs, *free))
+        alike = (
+            *(task.cell, task.model, id(task.procedure)),
+            *(tuple(constants.items()), tuple(inputs), tuple(free)),
+        )
+        if alike not in self._known:
+            made = self._group(task, protocol, constants, (*inputs, *free))
+            self._known[alike] = (task.procedure, made)
+        group = self._known[alike][1]
         item = Item(task, inputs, None if soc is None else float(soc), duration, measured)
         return group, item
 

@@ -13,6 +13,18 @@ from battsweep.store.receipts import Receipt
 from battsweep.store.shards import ShardHeader
 from battsweep.store.sweeps import SweepRecord
 
+_TASKS_AT_ONCE = 10_000
+_TASK_COLUMNS = (
+    "number",
+    "task_id",
+    "cell",
+    "model",
+    "protocol",
+    "varied",
+    "parameters",
+    "measured",
+)
+
 # The last attempt wins among equals: after another try, its message is the one to read.
 _CHOOSE_WINNERS = """
 UPDATE attempt SET wins = 1 WHERE rowid IN (
@@ -75,25 +87,17 @@ def insert_sweep(connection: sqlite3.Connection, record: SweepRecord) -> None:
         "INSERT INTO measured VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         [_measured_row(curve) for curve in plan["measured"]],
     )
-    tasks = record.tasks.to_pydict()
-    connection.executemany(
-        "INSERT INTO task VALUES (?, ?) ON CONFLICT DO NOTHING",
-        zip(tasks["task_id"], tasks["kind"], strict=True),
-    )
-    names = (
-        "number",
-        "task_id",
-        "cell",
-        "model",
-        "protocol",
-        "varied",
-        "parameters",
-        "measured",
-    )
-    connection.executemany(
-        "INSERT INTO sweep_task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        ((sweep, *row) for row in zip(*(tasks[name] for name in names), strict=True)),
-    )
+    # A part at a time, as a million tasks are large as Python's values.
+    for part in record.tasks.to_batches(max_chunksize=_TASKS_AT_ONCE):
+        tasks = part.to_pydict()
+        connection.executemany(
+            "INSERT INTO task VALUES (?, ?) ON CONFLICT DO NOTHING",
+            zip(tasks["task_id"], tasks["kind"], strict=True),
+        )
+        connection.executemany(
+            "INSERT INTO sweep_task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            ((sweep, *row) for row in zip(*(tasks[n] for n in _TASK_COLUMNS), strict=True)),
+        )
 
 
 def insert_shard(connection: sqlite3.Connection, file: ShardFile, header: ShardHeader) -> None:
