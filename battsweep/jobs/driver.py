@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from battsweep.store.sweeps import write_sweep
 
 MAX_ATTEMPTS = 3
 CHUNKS_A_WORKER = 2
+LOOK_S = 0.25
+WORKERS_S = 2.0
 FETCH_S = 10.0
 NO_WORKER_S = 60.0
 
@@ -112,7 +115,7 @@ def run_plan(
                 progress.started = time.monotonic()
                 log.write(f"{len(waiting)} of {progress.total} tasks on {workers} workers")
                 driver = Driver(plan, store, index, client, progress, log)
-                driver.drive(Queue(waiting.values(), workers=workers), stop, workers, on_progress)
+                driver.drive(Queue(waiting.values(), workers=workers), stop, on_progress)
                 log.write(f"done {progress.done}, failed {progress.failed}, left {progress.left}")
     return progress
 
@@ -139,6 +142,14 @@ class DriverLog:
         self._file.flush()
 
 
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A chunk that was handed out, and the worker that was to have it."""
+
+    chunk: Chunk
+    worker: str
+
+
 class Driver:
     """One run: the window of chunks in flight, and what becomes of each."""
 
@@ -158,51 +169,85 @@ class Driver:
         self._progress = progress
         self._log = log
         self._chunk = index.last_chunk(plan.sweep_id)
-        self._flying: dict[Any, Chunk] = {}
+        self._flying: dict[Any, Flight] = {}
+        self._workers: tuple[str, ...] = ()
+        self._looked = 0.0
         self._last_worker = time.monotonic()
 
     def drive(
         self,
         queue: Queue,
         stop: Stop,
-        workers: int,
         on_progress: Callable[[Progress], None],
     ) -> None:
         """Keep every worker busy until nothing waits, or the user asks to stop."""
         from distributed import wait
 
+        self._find_workers(queue)
         while (len(queue) and not stop.asked) or self._flying:
-            while len(self._flying) < CHUNKS_A_WORKER * workers and not stop.asked:
-                chunk = queue.next()
-                if chunk is None:
-                    break
-                self._submit(chunk)
+            if stop.asked:
+                self._withdraw()
+            else:
+                self._hand_out(queue)
             self._progress.stopping = stop.asked
             on_progress(self._progress)
+            if not self._flying:
+                time.sleep(LOOK_S if len(queue) else 0)
+                self._check_workers(queue)
+                continue
             try:
-                ended = wait(list(self._flying), timeout=0.25, return_when="FIRST_COMPLETED").done
+                ended = wait(list(self._flying), timeout=LOOK_S, return_when="FIRST_COMPLETED").done
             except TimeoutError:
-                self._check_workers()
+                self._check_workers(queue)
                 continue
             for future in ended:
                 self._take(future, queue)
         self._progress.stopping = stop.asked
         on_progress(self._progress)
 
-    def _submit(self, chunk: Chunk) -> None:
+    def _hand_out(self, queue: Queue) -> None:
+        """Give each worker what it should have: one chunk, and one behind it if much is left."""
+        if time.monotonic() - self._looked > WORKERS_S:
+            self._find_workers(queue)
+        for depth in range(1, CHUNKS_A_WORKER + 1):
+            for worker in self._workers:
+                busy = sum(1 for flight in self._flying.values() if flight.worker == worker)
+                if busy >= depth or (depth > 1 and not queue.ahead()):
+                    continue
+                chunk = queue.next(worker)
+                if chunk is not None:
+                    self._submit(chunk, worker)
+
+    def _withdraw(self) -> None:
+        """Take back the chunks that wait behind another on their worker; they have not begun."""
+        seen: set[str] = set()
+        for future, flight in list(self._flying.items()):
+            if flight.worker in seen:
+                future.cancel()
+                del self._flying[future]
+            seen.add(flight.worker)
+
+    def _submit(self, chunk: Chunk, worker: str) -> None:
         self._chunk += 1
         order = Order(
             store=str(self._store.resolve()),
             sweep=self._plan.sweep_id,
             chunk=self._chunk,
-            group=chunk.group,
-            items=chunk.items,
+            parts=chunk.parts,
             attempt=chunk.attempt,
             time_limit_s=self._plan.sweep.run.time_limit_s,
             format=self._plan.sweep.run.format,
         )
-        future = self._client.submit(compute_chunk, order, pure=False, retries=0)
-        self._flying[future] = chunk
+        # Another worker takes it only if this one, which has built its model, is gone.
+        future = self._client.submit(
+            compute_chunk,
+            order,
+            pure=False,
+            retries=0,
+            workers=[worker],
+            allow_other_workers=True,
+        )
+        self._flying[future] = Flight(chunk, worker)
 
     def _take(self, future: Any, queue: Queue) -> None:
         """Index what a chunk delivered; put it back, or give it up, where it was lost."""
@@ -213,10 +258,17 @@ class Driver:
         except (StoreError, KeyboardInterrupt):
             raise
         except Exception as error:  # a lost worker, or a bug: neither may end the others
-            self._lose(self._flying.pop(future), f"{type(error).__name__}: {error}", queue)
+            flight = self._flying.pop(future)
+            queue.forget(flight.worker)
+            self._find_workers(queue)
+            self._lose(flight.chunk, f"{type(error).__name__}: {error}", queue)
             return
-        chunk = self._flying.pop(future)
-        queue.learn(chunk, delivered.wall_s - delivered.build_s - delivered.write_s)
+        queue.learn(
+            self._flying.pop(future).chunk,
+            solve_s=delivered.wall_s - delivered.build_s - delivered.write_s,
+            builds=delivered.builds,
+            build_s=delivered.build_s,
+        )
         self._ingest(delivered.shard)
 
     def _lose(self, chunk: Chunk, reason: str, queue: Queue) -> None:
@@ -226,9 +278,17 @@ class Driver:
         else:
             self._give_up(chunk, reason)
 
-    def _check_workers(self) -> None:
+    def _find_workers(self, queue: Queue) -> None:
+        """Ask Dask which workers there are; forget what those had built that are gone."""
+        workers = tuple(self._client.scheduler_info(n_workers=-1)["workers"])
+        for gone in set(self._workers) - set(workers):
+            queue.forget(gone)
+        self._workers, self._looked = workers, time.monotonic()
+
+    def _check_workers(self, queue: Queue) -> None:
         """Raise `LostError` where no worker has been there for some time."""
-        if self._client.scheduler_info(n_workers=-1)["workers"]:
+        self._find_workers(queue)
+        if self._workers:
             self._last_worker = time.monotonic()
         elif time.monotonic() - self._last_worker > NO_WORKER_S:
             raise LostError(

@@ -6,20 +6,21 @@ import os
 import platform
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 
 import pyarrow as pa
 
 from battsweep.data.columns import column_named
 from battsweep.jobs.child import Child
+from battsweep.jobs.chunks import Part
 from battsweep.jobs.failures import Failure
-from battsweep.jobs.groups import FitItem, Group, Item
 from battsweep.jobs.solve import Result
 from battsweep.slurm.environment import allocation_provenance
 from battsweep.store.receipts import Receipt
@@ -29,13 +30,12 @@ from battsweep.sweep.task import Task
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A chunk: tasks of one group for one worker. ``group`` is None for fits."""
+    """A chunk: tasks for one worker, group by group. The group of a fit is None."""
 
     store: str
     sweep: str
     chunk: int
-    group: Group | None
-    items: tuple[Item | FitItem, ...]
+    parts: tuple[Part, ...]
     attempt: int
     time_limit_s: float
     format: str
@@ -43,15 +43,21 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Where a chunk's shard is (relative to the store), and what it cost."""
+    """Where a chunk's shard is (relative to the store), and what it cost.
+
+    ``build_s`` is for ``builds`` models, and has what the first solve of a
+    new model takes longer than the others.
+    """
 
     shard: str
     tasks: int
     wall_s: float
+    builds: int
     build_s: float
     write_s: float
 
 
+BUILT_S = 0.005  # what is less was no build: the model was there
 _CHILDREN: dict[str, Child] = {}
 
 
@@ -61,14 +67,16 @@ def compute_chunk(order: Order) -> Delivered:
     child = _child(order.store)
     receipts: list[Receipt] = []
     series: list[pa.Table] = []
-    built_s = 0.0
+    costs: list[tuple[float, float]] = []
     limit = order.time_limit_s
-    with closing(child.solve(order.group, order.items, time_limit_s=limit)) as solved:
-        for item, (result, tries, build_s) in zip(order.items, solved, strict=True):
-            receipts.append(receipt(item.task, result, order.attempt + tries - 1))
-            built_s += build_s
-            if result.columns:
-                series.append(table(result.columns))
+    for group, items in order.parts:
+        with closing(child.solve(group, items, time_limit_s=limit)) as solved:
+            for item, (result, tries, build_s) in zip(items, solved, strict=True):
+                receipts.append(receipt(item.task, result, order.attempt + tries - 1))
+                costs.append((build_s, result.wall_s))
+                if result.columns:
+                    series.append(table(result.columns))
+    builds, built_s = build_costs(costs)
     writing = time.perf_counter()
     shard = write_shard(
         Path(order.store),
@@ -81,7 +89,22 @@ def compute_chunk(order: Order) -> Delivered:
         format=order.format,
     )
     now = time.perf_counter()
-    return Delivered(str(shard), len(receipts), now - started, built_s, now - writing)
+    wall_s, write_s = now - started, now - writing
+    return Delivered(str(shard), len(receipts), wall_s, builds, built_s, write_s)
+
+
+def build_costs(costs: Sequence[tuple[float, float]]) -> tuple[int, float]:
+    """Return how many models were built, and what that took in s.
+
+    ``costs`` has, for each task, the seconds of a build before it and of its
+    solve. PyBaMM sets its solver up in a new model's first solve, so what that
+    takes longer than the others belongs to the build.
+    """
+    first = [k for k, (build_s, _) in enumerate(costs) if build_s > BUILT_S]
+    others = [solve_s for k, (_, solve_s) in enumerate(costs) if k not in set(first)]
+    usual_s = median(others) if others else 0.0
+    later_s = sum(max(0.0, costs[k][1] - usual_s) for k in first) if others else 0.0
+    return len(first), sum(build_s for build_s, _ in costs) + later_s
 
 
 def _child(store: str) -> Child:
