@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 
 from battsweep.jobs.build import Built
 from battsweep.jobs.failures import classify_failure
+from battsweep.jobs.forking import die_with_holder
 from battsweep.jobs.groups import FitItem, Group, Item
 from battsweep.jobs.solve import Result, attempt, captured_log
 from battsweep.sweep.spec import Cell
@@ -48,9 +49,13 @@ class Builds:
         return self._builds[group.key]
 
 
-def serve(connection: Connection, log_path: str) -> None:
-    """Answer orders until the other end is closed; the body of the solving process."""
+def serve(connection: Connection, log_path: str, alive: Connection) -> None:
+    """Answer orders until the other end is closed; the body of the solving process.
+
+    It ends at once where the other end of ``alive`` is closed.
+    """
     die_with_parent()
+    die_with_holder(alive)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver drains; nobody else stops
     redirect_output(log_path)
     builds = Builds()
