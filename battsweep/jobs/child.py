@@ -32,6 +32,11 @@ class Child:
     _alive: Connection | None = field(default=None, repr=False)
     _order: int = 0
 
+    @property
+    def pid(self) -> int | None:
+        """Return the solving process's id, where there is one."""
+        return None if self._process is None else self._process.pid
+
     def solve(
         self, group: Group | None, items: Sequence[Item | FitItem], *, time_limit_s: float
     ) -> Generator[tuple[Result, int, float]]:

@@ -17,7 +17,7 @@ from battsweep.jobs.chunks import Chunk, Queue
 from battsweep.jobs.cluster import local_cluster
 from battsweep.jobs.plan import Plan
 from battsweep.jobs.progress import Progress
-from battsweep.jobs.worker import Order, compute_chunk, lost_receipt, provenance
+from battsweep.jobs.worker import Delivered, Order, compute_chunk, lost_receipt, provenance
 from battsweep.slurm.environment import allotted_cores
 from battsweep.store.files import make_folder
 from battsweep.store.index import Index
@@ -68,11 +68,14 @@ def run_plan(
     *,
     workers: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    only: frozenset[str] | None = None,
+    on_chunk: Callable[[Chunk, Delivered], None] | None = None,
 ) -> Progress:
     """Compute what a plan's sweep has not yet in a store, and return how it went.
 
     Safe to call again, after any end: it goes on from what is on the disk.
-    ``workers`` is one a core unless said.
+    ``workers`` is one a core unless said. With ``only``, tasks of other ids
+    are left. ``on_chunk`` is told of each chunk, once indexed, and its costs.
 
     Raises
     ------
@@ -104,7 +107,7 @@ def run_plan(
         progress.found_failed = len(finished) - len(done)
         waiting: dict[str, Any] = {}
         for group, item in plan.placed:
-            if item.task.id not in finished:
+            if item.task.id not in finished and (only is None or item.task.id in only):
                 waiting.setdefault(item.task.id, (group, item))
         if waiting:
             with (
@@ -114,7 +117,7 @@ def run_plan(
             ):
                 progress.started = time.monotonic()
                 log.write(f"{len(waiting)} of {progress.total} tasks on {workers} workers")
-                driver = Driver(plan, store, index, client, progress, log)
+                driver = Driver(plan, store, index, client, progress, log, on_chunk)
                 driver.drive(Queue(waiting.values(), workers=workers), stop, on_progress)
                 log.write(f"done {progress.done}, failed {progress.failed}, left {progress.left}")
     return progress
@@ -161,6 +164,7 @@ class Driver:
         client: Any,
         progress: Progress,
         log: DriverLog,
+        on_chunk: Callable[[Chunk, Delivered], None] | None = None,
     ) -> None:
         self._plan = plan
         self._store = store
@@ -168,6 +172,7 @@ class Driver:
         self._client = client
         self._progress = progress
         self._log = log
+        self._on_chunk = on_chunk
         self._chunk = index.last_chunk(plan.sweep_id)
         self._flying: dict[Any, Flight] = {}
         self._workers: tuple[str, ...] = ()
@@ -263,13 +268,12 @@ class Driver:
             self._find_workers(queue)
             self._lose(flight.chunk, f"{type(error).__name__}: {error}", queue)
             return
-        queue.learn(
-            self._flying.pop(future).chunk,
-            solve_s=delivered.wall_s - delivered.build_s - delivered.write_s,
-            builds=delivered.builds,
-            build_s=delivered.build_s,
-        )
+        chunk = self._flying.pop(future).chunk
+        solve_s = delivered.wall_s - delivered.build_s - delivered.write_s
+        queue.learn(chunk, solve_s=solve_s, builds=delivered.builds, build_s=delivered.build_s)
         self._ingest(delivered.shard)
+        if self._on_chunk is not None:
+            self._on_chunk(chunk, delivered)
 
     def _lose(self, chunk: Chunk, reason: str, queue: Queue) -> None:
         self._log.write(f"chunk of {len(chunk.items)} at attempt {chunk.attempt}: {reason}")

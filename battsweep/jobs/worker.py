@@ -7,7 +7,7 @@ import platform
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -46,7 +46,8 @@ class Delivered:
     """Where a chunk's shard is (relative to the store), and what it cost.
 
     ``build_s`` is for ``builds`` models, and has what the first solve of a
-    new model takes longer than the others.
+    new model takes longer than the others. ``memory_mib`` is the resident
+    memory of the worker and its solving process at its end.
     """
 
     shard: str
@@ -55,6 +56,8 @@ class Delivered:
     builds: int
     build_s: float
     write_s: float
+    bytes: int
+    memory_mib: float
 
 
 BUILT_S = 0.005  # what is less was no build: the model was there
@@ -90,7 +93,25 @@ def compute_chunk(order: Order) -> Delivered:
     )
     now = time.perf_counter()
     wall_s, write_s = now - started, now - writing
-    return Delivered(str(shard), len(receipts), wall_s, builds, built_s, write_s)
+    return Delivered(
+        shard=str(shard),
+        tasks=len(receipts),
+        wall_s=wall_s,
+        builds=builds,
+        build_s=built_s,
+        write_s=write_s,
+        bytes=(Path(order.store) / shard).stat().st_size,
+        memory_mib=memory_mib(child.pid),
+    )
+
+
+def memory_mib(solving: int | None) -> float:
+    """Return the resident memory of this worker and its solving process; 0 where Linux is not."""
+    pages = 0
+    for pid in (os.getpid(), solving):
+        with suppress(OSError):
+            pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def build_costs(costs: Sequence[tuple[float, float]]) -> tuple[int, float]:
