@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from battsweep.errors import LostError, StoreError
 from battsweep.jobs.chunks import Chunk, Queue
 from battsweep.jobs.cluster import local_cluster
@@ -101,6 +103,7 @@ def run_plan(
             raise StoreError(
                 "\n".join([*found.problems, f"mend it first: battsweep check {store}"])
             )
+        pa.default_memory_pool().release_unused()  # Arrow keeps what the list of tasks took
         finished = index.finished(task.id for task in plan.tasks)
         done = index.done(finished)
         progress = Progress(len({task.id for task in plan.tasks}), len(finished))

@@ -21,7 +21,8 @@ from battsweep.store.store import open_store
 from battsweep.sweep.task import Task
 
 A_GROUP = 4  # tasks of one group in a pilot: the first pays for what the others need not
-INDEX_BYTES = 1_000  # a task's rows in the index and in the sweep's list of tasks
+INDEX_BYTES = 1_100  # a task's rows in the index and in the sweep's list of tasks
+SMALL_SHARDS = 10  # a worker's at the beginning and towards the end, where chunks are small
 
 T = TypeVar("T")
 Stratum = tuple[str, str, str]
@@ -136,7 +137,7 @@ def estimate(plan: Plan, measured: Measured, *, workers: int) -> Estimate:
     builds = _builds(plan, solve_s / len(plan.tasks), build_s, workers)
     start_s = measured.start_s + measured.end_s
     a_chunk, a_task = bytes_of(measured.chunks)
-    shards = max(float(workers), (solve_s + builds * build_s) / TARGET_S)
+    shards = SMALL_SHARDS * workers + (solve_s + builds * build_s) / TARGET_S
     work_s = solve_s + builds * build_s + shards * measured.write_s
     return Estimate(
         tasks=len(plan.tasks),

@@ -19,7 +19,9 @@ from battsweep.jobs.groups import FitItem, Group, Item
 from battsweep.jobs.solve import Result, attempt, captured_log
 from battsweep.sweep.spec import Cell
 
-KEPT_BUILDS = 4
+BUILDS_BYTES = 256 * 2**20
+# What is freed meanwhile may hide what a build takes; the smallest takes this (measured).
+LEAST_BUILD_BYTES = 2 * 2**20
 PR_SET_PDEATHSIG = 1
 
 
@@ -31,22 +33,55 @@ class Ready:
 
 
 class Builds:
-    """The built models of this process, the least recently used dropped first."""
+    """The built models of this process, the least recently used dropped first.
 
-    def __init__(self, kept: int = KEPT_BUILDS) -> None:
-        self._kept = kept
+    ``limit_bytes`` bounds what they take together. What one takes is told from
+    how much this process grew from before it was built to the next look,
+    since PyBaMM makes most of it in the first solve. The one in use is kept,
+    however large it is.
+    """
+
+    def __init__(self, limit_bytes: int = BUILDS_BYTES) -> None:
+        self._limit = limit_bytes
         self._builds: OrderedDict[str, Built] = OrderedDict()
+        self._bytes: dict[str, int] = {}
+        self._newest: tuple[str, int] | None = None
 
     def get(self, group: Group, example: Mapping[str, float], initial_soc: float | None) -> Built:
         """Return a group's built model, built with example inputs where it is not there."""
+        self._weigh()
         if group.key not in self._builds:
+            self._newest = (group.key, resident_bytes())
             built = Built(group)
             built.build(example, initial_soc=initial_soc)
             self._builds[group.key] = built
-            if len(self._builds) > self._kept:
-                self._builds.popitem(last=False)
+            self._bytes[group.key] = LEAST_BUILD_BYTES
         self._builds.move_to_end(group.key)
+        while len(self._builds) > 1 and self.bytes > self._limit:
+            dropped, _ = self._builds.popitem(last=False)
+            del self._bytes[dropped]
         return self._builds[group.key]
+
+    @property
+    def bytes(self) -> int:
+        """Return about how much the kept models take."""
+        return sum(self._bytes.values())
+
+    def _weigh(self) -> None:
+        """Note how much this process has grown by the model that was built last."""
+        if self._newest is not None and self._newest[0] in self._bytes:
+            key, before = self._newest
+            self._bytes[key] = max(LEAST_BUILD_BYTES, resident_bytes() - before)
+        self._newest = None
+
+
+def resident_bytes() -> int:
+    """Return this process's resident memory; 0 where it is not Linux that says so."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - hot
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
 
 
 def serve(connection: Connection, log_path: str, alive: Connection) -> None:
