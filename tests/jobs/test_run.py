@@ -144,6 +144,8 @@ def test_nothing_is_left_running_after_the_driver_is_killed(tmp_path):
     wait_for(lambda: shards(store) > 0)
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) >= 4
+    # One server, which has PyBaMM, and all others forked from it: workers and solving processes.
+    assert len({one.ppid() for one in family}) == 2
     process.kill()
     process.communicate()
     _, alive = psutil.wait_procs(family, timeout=30)
