@@ -6,6 +6,8 @@ The run is the one that users start; its own process is measured from planning t
 """
 
 import argparse
+import os
+import signal
 import tempfile
 import threading
 import time
@@ -65,27 +67,34 @@ class Seen:
         self.done = progress.done
 
 
-def measure(tasks: int, workers: int | None, folder: Path) -> Seen:
-    """Run the sweep and return what was seen."""
+def measure(tasks: int, workers: int | None, folder: Path, stop_after_s: float) -> Seen:
+    """Run the sweep, to the end or for so many seconds, and return what was seen."""
     path = folder / "sweep.toml"
     path.write_text(SWEEP.replace("ROWS", str(max(1, round(tasks / 1000)))))
     seen, over = Seen(), threading.Event()
     start_server()
     watcher = threading.Thread(target=seen.watch, args=(over,))
     watcher.start()
+    # As Ctrl-C does: what runs is finished, and the run is left as it is.
+    stop = threading.Timer(stop_after_s, os.kill, (os.getpid(), signal.SIGINT))
+    stop.daemon = True
+    stop.start()
     try:
         made = plan(load_sweep(path))
         seen.mark("planned")
         progress = run(made, folder / "store", workers=workers, on_progress=seen.progress)
         seen.mark("computed")
     finally:
+        stop.cancel()
         over.set()
         watcher.join()
     with open_store(folder / "store") as store:
         started = time.perf_counter()
         [sweep] = store.status().sweeps
         print(f"status of {sweep.tasks} tasks: {1e3 * (time.perf_counter() - started):.1f} ms")
-        if sweep.counts["done"] != len(made.tasks) or progress.left:
+        if progress.stopping:
+            print(f"stopped after {stop_after_s:g} s: {sweep.counts}")
+        elif sweep.counts["done"] != len(made.tasks) or progress.left:
             raise SystemExit(f"not all done: {sweep.counts}")
     return seen
 
@@ -138,9 +147,10 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=100_000)
     parser.add_argument("--workers", type=int)
     parser.add_argument("--picture", type=Path)
+    parser.add_argument("--stop-after", type=float, default=1e6, help="seconds")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        seen = measure(args.tasks, args.workers, Path(folder))
+        seen = measure(args.tasks, args.workers, Path(folder), args.stop_after)
     print("\n".join(table(seen)))
     print(f"planned in {seen.marks['planned']:.1f} s, computed by {seen.marks['computed']:.1f} s")
     print(f"driver's memory at most {max(row[2] for row in seen.rows):.0f} MB")
