@@ -24,6 +24,8 @@ check: $(VENV)/dev.done
 bench: $(VENV)/run.done
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/first_result.py
+	$(BIN)/python benchmarks/status_at_size.py
 
 format: $(VENV)/dev.done
 	$(BIN)/ruff check --fix .

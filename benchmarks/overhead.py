@@ -57,23 +57,26 @@ def measure(tasks: int, folder: Path) -> dict[str, float]:
     write_sweep(store, made.sweep_id, made.sweep, made.tasks, known.resolved, known.parameter_sets)
     queue = Queue(made.placed, workers=2)
     group, first = made.placed[0]
-    warm = Order(str(store), made.sweep_id, 0, group, (first,), 1, 60, "parquet")
+    warm = Order(str(store), made.sweep_id, 0, ((group, (first,)),), 1, 60, "parquet")
     compute_chunk(warm)
     chunks = worker = write = 0.0
     dask = dask_seconds_a_chunk()
     with Index.open(store, write=True) as index:
         index.reconcile()
         ingest = 0.0
-        while (chunk := queue.next()) is not None:
+        while (chunk := queue.next("here")) is not None:
             chunks += 1
-            order = Order(
-                str(store), made.sweep_id, int(chunks), chunk.group, chunk.items, 1, 60, "parquet"
-            )
+            order = Order(str(store), made.sweep_id, int(chunks), chunk.parts, 1, 60, "parquet")
             started = time.perf_counter()
             delivered = compute_chunk(order)
             worker += time.perf_counter() - started - delivered.build_s
             write += delivered.write_s
-            queue.learn(chunk, delivered.wall_s - delivered.build_s - delivered.write_s)
+            queue.learn(
+                chunk,
+                solve_s=delivered.wall_s - delivered.build_s - delivered.write_s,
+                builds=delivered.builds,
+                build_s=delivered.build_s,
+            )
             started = time.perf_counter()
             index.ingest_shard(delivered.shard)
             ingest += time.perf_counter() - started

@@ -10,6 +10,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from battsweep.cli.arguments import wrong
+from battsweep.cli.output import print_json
 from battsweep.cli.sweep_file import load
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ examples:
   battsweep plan examples/quickstart.toml            counts, groups, how each name is swept
   battsweep plan examples/quickstart.toml --csv      one line a task
   battsweep plan examples/quickstart.toml --json     everything, for a script
+  battsweep plan sweep.toml --pilot 20               computes 20 tasks, estimates the rest
+  battsweep plan sweep.toml --pilot 20 --store results --workers 8     and keeps the 20
 """
 
 
@@ -38,11 +42,35 @@ def add_plan(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="the whole plan as one JSON document")
     how.add_argument("--csv", action="store_true", help="the list of tasks as CSV")
+    parser.add_argument(
+        "--pilot",
+        metavar="N",
+        type=_count,
+        help="compute about N tasks, chosen over all groups and corners, and estimate"
+        " core-hours, wall time, memory and disk of the whole",
+    )
+    parser.add_argument(
+        "--store", metavar="DIR", type=Path, help="with --pilot: keep its results there"
+    )
+    parser.add_argument(
+        "--workers", metavar="N", type=_count, help="with --pilot: workers (default: one a core)"
+    )
     parser.set_defaults(function=main)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count; use 1 or more")
+    return int(text)
+
+
 def main(args: argparse.Namespace) -> int:
-    """Print the plan."""
+    """Print the plan, or what a pilot of it found."""
+    if args.pilot is not None:
+        return _pilot(args)
+    for option in ("store", "workers"):
+        if vars(args)[option] is not None:
+            raise wrong(f"--{option}", "goes with --pilot N; plan alone computes nothing")
     from battsweep.jobs.plan import make_plan
 
     plan = make_plan(load(args.sweep))
@@ -53,6 +81,19 @@ def main(args: argparse.Namespace) -> int:
         write_csv(plan)
     else:
         print("\n".join(describe(plan)))
+    return 0
+
+
+def _pilot(args: argparse.Namespace) -> int:
+    from battsweep.cli import pilot
+
+    if args.csv:
+        raise wrong("--csv", "lists tasks, a pilot estimates; use --json, or leave out --pilot")
+    found = pilot.run(load(args.sweep), args.pilot, store=args.store, workers=args.workers)
+    if args.json:
+        print_json(pilot.as_json(found, args.store))
+    else:
+        print("\n".join(pilot.describe(found, args.store)))
     return 0
 
 

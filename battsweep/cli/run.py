@@ -75,6 +75,10 @@ def main(args: argparse.Namespace) -> int:
         progress = Progress(finished.total, finished.total, finished.failed)
         return _report(args, finished.sweep_id, store, progress)
 
+    from battsweep.jobs.forking import start_server
+
+    start_server()  # it imports PyBaMM for the workers while we plan
+
     from battsweep.jobs.driver import run_plan
     from battsweep.jobs.plan import make_plan
 

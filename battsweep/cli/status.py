@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 
 _WATCH_S = 2.0
 _WINDOW = timedelta(minutes=10)
-_RECENT = """
-SELECT st.sweep, a.finished_utc FROM attempt a JOIN sweep_task st USING (task_id)
-WHERE a.wins ORDER BY a.finished_utc DESC LIMIT 20000
-"""
 _EXAMPLES = """\
   battsweep status STORE
   battsweep status STORE --watch             again every two seconds until nothing runs
@@ -161,10 +157,8 @@ def _pace(store: Store, now: datetime) -> Pace:
         return Pace(None, {})
     start = max(now - _WINDOW, datetime.fromisoformat(driver.since_utc))
     seconds = max(1.0, (now - start).total_seconds())
-    rows = store.query(_RECENT)
-    recent = rows[rows["finished_utc"] >= start.isoformat(timespec="seconds")]
-    counts = recent["sweep"].value_counts()
-    return Pace(driver, {str(sweep): int(count) / seconds for sweep, count in counts.items()})
+    counts = store.finished_since(start.astimezone(UTC).isoformat(timespec="seconds"))
+    return Pace(driver, {sweep: count / seconds for sweep, count in counts.items()})
 
 
 def _count(number: int, noun: str) -> str:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 from battsweep.errors import LostError
 from battsweep.jobs.failures import Failure
+from battsweep.jobs.forking import abandon_server, context
 from battsweep.jobs.groups import FitItem, Group, Item
 from battsweep.jobs.proof import unproven
 from battsweep.jobs.solve import Result
@@ -50,7 +50,13 @@ class Child:
     plain_limit_s: float = BUILD_LIMIT_S
     _process: BaseProcess | None = None
     _connection: Connection | None = field(default=None, repr=False)
+    _alive: Connection | None = field(default=None, repr=False)
     _order: int = 0
+
+    @property
+    def pid(self) -> int | None:
+        """Return the solving process's id, where there is one."""
+        return None if self._process is None else self._process.pid
 
     def solve(
         self, group: Group | None, items: Sequence[Item | FitItem], *, time_limit_s: float
@@ -88,12 +94,14 @@ class Child:
         """End the process, whatever it is doing."""
         if self._connection is not None:
             self._connection.close()
+        if self._alive is not None:
+            self._alive.close()
         if self._process is not None:
             self._process.kill()
             self._process.join()
             if self.log_path.exists() and not self.log_path.stat().st_size:
                 self.log_path.unlink(missing_ok=True)
-        self._process = self._connection = None
+        self._process = self._connection = self._alive = None
 
     def _answers(
         self, group: Group | None, items: tuple[Item | FitItem, ...], limit: float
@@ -142,21 +150,22 @@ class Child:
     def _start(self) -> Connection:
         if self._connection is None or self._process is None or not self._process.is_alive():
             self.stop()
-            methods = multiprocessing.get_all_start_methods()
-            method = "forkserver" if "forkserver" in methods else "spawn"
-            context: Any = multiprocessing.get_context(method)
-            if method == "forkserver":
-                context.set_forkserver_preload(["pybamm", "battsweep.jobs.warm"])
+            started = context()
             ours, theirs = multiprocessing.Pipe()
-            arguments = (theirs, str(self.log_path))
-            process = context.Process(target=serve, args=arguments, daemon=True)
+            held, alive = multiprocessing.Pipe(duplex=False)
+            arguments = (theirs, str(self.log_path), held)
+            process = started.Process(target=serve, args=arguments, daemon=True)
             try:
                 process.start()
             except BaseException:
                 ours.close()
+                alive.close()
+                abandon_server()
                 raise
             finally:
                 theirs.close()
+                held.close()
+            self._alive = alive
             self._connection, self._process = ours, process
         return self._connection
 

@@ -7,10 +7,9 @@ import signal
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
-from multiprocessing import resource_tracker
 from typing import Any
 
-from battsweep.jobs.environment import pin_environment
+from battsweep.jobs.forking import method, start_server
 
 SETTINGS = {
     # A worker starts a solving process of its own, which a daemon may not.
@@ -34,17 +33,16 @@ def local_cluster(workers: int) -> Generator[Any]:
     Workers never see Ctrl-C: it is blocked while they are made, and a
     process inherits that. Their processes end with this one, however it ends.
     """
-    pin_environment()
+    start_server()
     import dask
     from distributed import Client, LocalCluster
 
-    # Started later, by a thread of Dask's, it would unblock the signal there.
-    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         with (
             tempfile.TemporaryDirectory(prefix="battsweep-") as scratch,
             dask.config.set(SETTINGS),
+            dask.config.set({"distributed.worker.multiprocessing-method": method()}),
             LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,

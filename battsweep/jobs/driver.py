@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Collection, Generator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from battsweep.errors import LostError, StoreError
 from battsweep.jobs.chunks import Chunk, Queue
 from battsweep.jobs.cluster import local_cluster
+from battsweep.jobs.driver_log import DriverLog
 from battsweep.jobs.groups import Item
 from battsweep.jobs.plan import Plan
 from battsweep.jobs.progress import Progress
 from battsweep.jobs.proof_words import REBUILDING, told
 from battsweep.jobs.sample import Placed, Standing, to_compute
-from battsweep.jobs.worker import Order, compute_chunk, lost_receipt, provenance
+from battsweep.jobs.stopping import Stop, listening
+from battsweep.jobs.worker import Delivered, Order, compute_chunk, lost_receipt, provenance
 from battsweep.slurm.environment import allotted_cores
 from battsweep.store.files import make_folder
 from battsweep.store.index import Index
@@ -30,36 +31,10 @@ from battsweep.store.sweeps import write_sweep
 
 MAX_ATTEMPTS = 3
 CHUNKS_A_WORKER = 2
+LOOK_S = 0.25
+WORKERS_S = 2.0
 FETCH_S = 10.0
 NO_WORKER_S = 60.0
-
-
-class Stop:
-    """Whether the user asked to stop: Ctrl-C once drains, twice stops at once."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def __call__(self, _signal: int, _frame: object) -> None:
-        """Note a first signal; raise KeyboardInterrupt at the second."""
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-
-@contextmanager
-def listening() -> Generator[Stop]:
-    """Yield a `Stop` that hears Ctrl-C and SIGTERM, where this is the main thread."""
-    stop = Stop()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def run_plan(
@@ -69,12 +44,15 @@ def run_plan(
     workers: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     proof: str | None = None,
+    only: frozenset[str] | None = None,
+    on_chunk: Callable[[Chunk, Delivered], None] | None = None,
 ) -> Progress:
     """Compute what a plan's sweep has not yet in a store, and return how it went.
 
     Safe to call again, after any end: it goes on from what is on the disk.
     ``workers`` is one a core unless said; ``proof`` ("none", "sample" or "all")
-    what the sweep file says.
+    what the sweep file says. With ``only``, tasks of other ids are left.
+    ``on_chunk`` is told of each chunk, once indexed, and its costs.
 
     Raises
     ------
@@ -100,8 +78,11 @@ def run_plan(
             raise StoreError(
                 "\n".join([*found.problems, f"mend it first: battsweep check {store}"])
             )
+        pa.default_memory_pool().release_unused()  # Arrow keeps what the list of tasks took
         known_tasks = standing(index, plan)
         waiting = to_compute(plan.placed, known_tasks, proof or plan.sweep.run.proof)
+        if only is not None:
+            waiting = [(group, item) for group, item in waiting if item.task.id in only]
         finished = set(known_tasks.finished) - {item.task.id for _, item in waiting}
         done = index.done(finished)
         progress = Progress(len({task.id for task in plan.tasks}), len(finished))
@@ -114,11 +95,11 @@ def run_plan(
             ):
                 progress.started = time.monotonic()
                 log.write(f"{len(waiting)} of {progress.total} tasks on {workers} workers")
-                driver = Driver(plan, store, index, client, progress, log)
-                driver.drive(Queue(waiting, workers=workers), stop, workers, on_progress)
+                driver = Driver(plan, store, index, client, progress, log, on_chunk)
+                driver.drive(Queue(waiting, workers=workers), stop, on_progress)
                 again = driver.to_rebuild(finished)
                 if again and not stop.asked:
-                    driver.drive(Queue(again, workers=workers), stop, workers, on_progress)
+                    driver.drive(Queue(again, workers=workers), stop, on_progress)
                 log.write(f"done {progress.done}, failed {progress.failed}, left {progress.left}")
     return progress
 
@@ -130,26 +111,12 @@ def standing(index: Index, plan: Plan) -> Standing:
     return Standing(finished, index.proven(finished), index.unproven(finished), index.distrusted())
 
 
-class DriverLog:
-    """The driver's own log file in a store; a new one each time it runs."""
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A chunk that was handed out, and the worker that was to have it."""
 
-    def __init__(self, store: Path) -> None:
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
-        self._file = (store / "logs" / f"driver-{stamp}.log").open("x", encoding="utf-8")
-
-    def __enter__(self) -> DriverLog:
-        """Return the open log."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def write(self, message: str) -> None:
-        """Add a line with the time."""
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._file.write(f"{now} {message}\n")
-        self._file.flush()
+    chunk: Chunk
+    worker: str
 
 
 class Driver:
@@ -163,6 +130,7 @@ class Driver:
         client: Any,
         progress: Progress,
         log: DriverLog,
+        on_chunk: Callable[[Chunk, Delivered], None] | None = None,
     ) -> None:
         self._plan = plan
         self._store = store
@@ -170,8 +138,11 @@ class Driver:
         self._client = client
         self._progress = progress
         self._log = log
+        self._on_chunk = on_chunk
         self._chunk = index.last_chunk(plan.sweep_id)
-        self._flying: dict[Any, Chunk] = {}
+        self._flying: dict[Any, Flight] = {}
+        self._workers: tuple[str, ...] = ()
+        self._looked = 0.0
         self._last_worker = time.monotonic()
         self._distrusted: set[str] = set()
 
@@ -179,45 +150,76 @@ class Driver:
         self,
         queue: Queue,
         stop: Stop,
-        workers: int,
         on_progress: Callable[[Progress], None],
     ) -> None:
         """Keep every worker busy until nothing waits, or the user asks to stop."""
         from distributed import wait
 
+        self._find_workers(queue)
         while (len(queue) and not stop.asked) or self._flying:
-            while len(self._flying) < CHUNKS_A_WORKER * workers and not stop.asked:
-                chunk = queue.next()
-                if chunk is None:
-                    break
-                if not self._in_vain(chunk):
-                    self._submit(chunk)
+            if stop.asked:
+                self._withdraw()
+            else:
+                self._hand_out(queue)
             self._progress.stopping = stop.asked
             on_progress(self._progress)
+            if not self._flying:
+                time.sleep(LOOK_S if len(queue) else 0)
+                self._check_workers(queue)
+                continue
             try:
-                ended = wait(list(self._flying), timeout=0.25, return_when="FIRST_COMPLETED").done
+                ended = wait(list(self._flying), timeout=LOOK_S, return_when="FIRST_COMPLETED").done
             except TimeoutError:
-                self._check_workers()
+                self._check_workers(queue)
                 continue
             for future in ended:
                 self._take(future, queue)
         self._progress.stopping = stop.asked
         on_progress(self._progress)
 
-    def _submit(self, chunk: Chunk) -> None:
+    def _hand_out(self, queue: Queue) -> None:
+        """Give each worker what it should have: one chunk, and one behind it if much is left."""
+        if time.monotonic() - self._looked > WORKERS_S:
+            self._find_workers(queue)
+        for depth in range(1, CHUNKS_A_WORKER + 1):
+            for worker in self._workers:
+                busy = sum(1 for flight in self._flying.values() if flight.worker == worker)
+                if busy >= depth or (depth > 1 and not queue.ahead()):
+                    continue
+                chunk = queue.next(worker)
+                if chunk is not None and not self._in_vain(chunk):
+                    self._submit(chunk, worker)
+
+    def _withdraw(self) -> None:
+        """Take back the chunks that wait behind another on their worker; they have not begun."""
+        seen: set[str] = set()
+        for future, flight in list(self._flying.items()):
+            if flight.worker in seen:
+                future.cancel()
+                del self._flying[future]
+            seen.add(flight.worker)
+
+    def _submit(self, chunk: Chunk, worker: str) -> None:
         self._chunk += 1
         order = Order(
             store=str(self._store.resolve()),
             sweep=self._plan.sweep_id,
             chunk=self._chunk,
-            group=chunk.group,
-            items=chunk.items,
+            parts=chunk.parts,
             attempt=chunk.attempt,
             time_limit_s=self._plan.sweep.run.time_limit_s,
             format=self._plan.sweep.run.format,
         )
-        future = self._client.submit(compute_chunk, order, pure=False, retries=0)
-        self._flying[future] = chunk
+        # Another worker takes it only if this one, which has built its model, is gone.
+        future = self._client.submit(
+            compute_chunk,
+            order,
+            pure=False,
+            retries=0,
+            workers=[worker],
+            allow_other_workers=True,
+        )
+        self._flying[future] = Flight(chunk, worker)
 
     def _take(self, future: Any, queue: Queue) -> None:
         """Index what a chunk delivered; put it back, or give it up, where it was lost."""
@@ -228,12 +230,18 @@ class Driver:
         except (StoreError, KeyboardInterrupt):
             raise
         except Exception as error:  # a lost worker, or a bug: neither may end the others
-            self._lose(self._flying.pop(future), f"{type(error).__name__}: {error}", queue)
+            flight = self._flying.pop(future)
+            queue.forget(flight.worker)
+            self._find_workers(queue)
+            self._lose(flight.chunk, f"{type(error).__name__}: {error}", queue)
             return
-        chunk = self._flying.pop(future)
+        chunk = self._flying.pop(future).chunk
         all_proven = all(item.prove for item in chunk.items)
-        queue.learn(chunk, delivered.solve_s + all_proven * delivered.proof_s)
+        solve_s = delivered.solve_s + all_proven * delivered.proof_s
+        queue.learn(chunk, solve_s=solve_s, builds=delivered.builds, build_s=delivered.build_s)
         self._ingest(delivered.shard)
+        if self._on_chunk is not None:
+            self._on_chunk(chunk, delivered)
 
     def _lose(self, chunk: Chunk, reason: str, queue: Queue) -> None:
         self._log.write(f"chunk of {len(chunk.items)} at attempt {chunk.attempt}: {reason}")
@@ -242,9 +250,17 @@ class Driver:
         else:
             self._give_up(chunk, reason)
 
-    def _check_workers(self) -> None:
+    def _find_workers(self, queue: Queue) -> None:
+        """Ask Dask which workers there are; forget what those had built that are gone."""
+        workers = tuple(self._client.scheduler_info(n_workers=-1)["workers"])
+        for gone in set(self._workers) - set(workers):
+            queue.forget(gone)
+        self._workers, self._looked = workers, time.monotonic()
+
+    def _check_workers(self, queue: Queue) -> None:
         """Raise `LostError` where no worker has been there for some time."""
-        if self._client.scheduler_info(n_workers=-1)["workers"]:
+        self._find_workers(queue)
+        if self._workers:
             self._last_worker = time.monotonic()
         elif time.monotonic() - self._last_worker > NO_WORKER_S:
             raise LostError(
@@ -287,9 +303,16 @@ class Driver:
                 self._progress.by_class[name] = self._progress.by_class.get(name, 0) + 1
 
     def _in_vain(self, chunk: Chunk) -> bool:
-        """Whether a chunk would be solved on a reused model that is distrusted."""
-        rebuilt = any(isinstance(item, Item) and item.rebuild for item in chunk.items)
-        return chunk.group is not None and chunk.group.key in self._distrusted and not rebuilt
+        """Whether some of a chunk would be solved on a reused model that is distrusted.
+
+        What is not handed out for it is found again by `to_rebuild`.
+        """
+        return any(
+            group is not None
+            and group.key in self._distrusted
+            and not any(isinstance(item, Item) and item.rebuild for item in items)
+            for group, items in chunk.parts
+        )
 
     def to_rebuild(self, found: Collection[str]) -> list[Placed]:
         """Return the tasks of groups that were distrusted meanwhile, to be built for themselves.

@@ -112,6 +112,8 @@ class Grouper:
         self._entered: dict[tuple[str, str, tuple[str, ...]], Entered] = {}
         self._words = _names_with_words(sweep)
         self._groups: dict[bytes, Group] = {}
+        # Keeps the procedures too, so that no other can have the id of one.
+        self._known: dict[tuple[object, ...], tuple[Protocol, Group]] = {}
 
     def place(self, cell: str, model: str, protocol: str, names: Sequence[str]) -> Place:
         """Return how ``names`` are swept with these labels."""
@@ -165,7 +167,14 @@ class Grouper:
             protocol = replace(protocol, current="", direction="discharge", duration_s=None)
         elif protocol.profile is not None:
             duration = protocol.profile.times_s[-1]
-        group = self._group(task, protocol, steps, constants, (*inputs, *free))
+        alike = (
+            *(task.cell, task.model, id(task.procedure)),
+            *(tuple(constants.items()), tuple(inputs), tuple(free)),
+        )
+        if alike not in self._known:
+            made = self._group(task, protocol, steps, constants, (*inputs, *free))
+            self._known[alike] = (task.procedure, made)
+        group = self._known[alike][1]
         given = {**inputs, **steps.values}
         item = Item(task, given, None if soc is None else float(soc), duration, measured)
         return group, item

@@ -18,13 +18,16 @@ from battsweep.jobs.batch import attempts, batches
 from battsweep.jobs.build import Built
 from battsweep.jobs.compiled import one_at_a_time
 from battsweep.jobs.failures import classify_failure
+from battsweep.jobs.forking import die_with_holder
 from battsweep.jobs.groups import FitItem, Group, Item
 from battsweep.jobs.proof import compare, prove
 from battsweep.jobs.proof_words import told
 from battsweep.jobs.solve import Result, attempt, captured_log
 from battsweep.sweep.spec import Cell
 
-KEPT_BUILDS = 4
+BUILDS_BYTES = 256 * 2**20
+# What is freed meanwhile may hide what a build takes; the smallest takes this (measured).
+LEAST_BUILD_BYTES = 2 * 2**20
 PR_SET_PDEATHSIG = 1
 
 
@@ -55,30 +58,67 @@ class Proving:
 
 
 class Builds:
-    """The built models of this process, the least recently used dropped first."""
+    """The built models of this process, the least recently used dropped first.
 
-    def __init__(self, kept: int = KEPT_BUILDS) -> None:
-        self._kept = kept
+    ``limit_bytes`` bounds what they take together. What one takes is told from
+    how much this process grew from before it was built to the next look,
+    since PyBaMM makes most of it in the first solve. The one in use is kept,
+    however large it is.
+    """
+
+    def __init__(self, limit_bytes: int = BUILDS_BYTES) -> None:
+        self._limit = limit_bytes
         self._builds: OrderedDict[str, Built] = OrderedDict()
+        self._bytes: dict[str, int] = {}
+        self._newest: tuple[str, int] | None = None
 
     def get(self, group: Group, example: Item) -> Built:
         """Return a group's built model, built with an example's inputs where it is not there."""
+        self._weigh()
         if group.key not in self._builds:
+            self._newest = (group.key, resident_bytes())
             built = Built(group)
             built.build(example.inputs, initial_soc=example.initial_soc)
             if built.compiled:  # PyBaMM does it in the first solve
                 with one_at_a_time(group.key):
                     attempt(built, example)
             self._builds[group.key] = built
-            if len(self._builds) > self._kept:
-                self._builds.popitem(last=False)
+            self._bytes[group.key] = LEAST_BUILD_BYTES
         self._builds.move_to_end(group.key)
+        while len(self._builds) > 1 and self.bytes > self._limit:
+            dropped, _ = self._builds.popitem(last=False)
+            del self._bytes[dropped]
         return self._builds[group.key]
 
+    @property
+    def bytes(self) -> int:
+        """Return about how much the kept models take."""
+        return sum(self._bytes.values())
 
-def serve(connection: Connection, log_path: str) -> None:
-    """Answer orders until the other end is closed; the body of the solving process."""
+    def _weigh(self) -> None:
+        """Note how much this process has grown by the model that was built last."""
+        if self._newest is not None and self._newest[0] in self._bytes:
+            key, before = self._newest
+            self._bytes[key] = max(LEAST_BUILD_BYTES, resident_bytes() - before)
+        self._newest = None
+
+
+def resident_bytes() -> int:
+    """Return this process's resident memory; 0 where it is not Linux that says so."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - hot
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+def serve(connection: Connection, log_path: str, alive: Connection) -> None:
+    """Answer orders until the other end is closed; the body of the solving process.
+
+    It ends at once where the other end of ``alive`` is closed.
+    """
     die_with_parent()
+    die_with_holder(alive)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver drains; nobody else stops
     redirect_output(log_path)
     builds = Builds()

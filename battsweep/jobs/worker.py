@@ -6,18 +6,20 @@ import os
 import platform
 import socket
 import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 
 import pyarrow as pa
 
 from battsweep.data.columns import column_named
 from battsweep.jobs.child import Child
+from battsweep.jobs.chunks import Part
 from battsweep.jobs.failures import Failure
 from battsweep.jobs.groups import FitItem, Group, Item
 from battsweep.jobs.solve import Result
@@ -29,13 +31,12 @@ from battsweep.sweep.task import Task
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A chunk: tasks of one group for one worker. ``group`` is None for fits."""
+    """A chunk: tasks for one worker, group by group. The group of a fit is None."""
 
     store: str
     sweep: str
     chunk: int
-    group: Group | None
-    items: tuple[Item | FitItem, ...]
+    parts: tuple[Part, ...]
     attempt: int
     time_limit_s: float
     format: str
@@ -43,13 +44,21 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Where a chunk's shard is (relative to the store), and what it cost."""
+    """Where a chunk's shard is (relative to the store), and what it cost.
+
+    ``build_s`` is for ``builds`` models, and has what the first solve of a
+    new model takes longer than the others. ``memory_mib`` is the resident
+    memory of the worker and its solving process at its end.
+    """
 
     shard: str
     tasks: int
     wall_s: float
+    builds: int
     build_s: float
     write_s: float
+    bytes: int
+    memory_mib: float
     proof_s: float = 0.0
 
     @property
@@ -58,6 +67,7 @@ class Delivered:
         return self.wall_s - self.build_s - self.write_s - self.proof_s
 
 
+BUILT_S = 0.005  # what is less was no build: the model was there
 _CHILDREN: dict[str, Child] = {}
 
 
@@ -67,18 +77,22 @@ def compute_chunk(order: Order) -> Delivered:
     child = _child(order.store)
     receipts: list[Receipt] = []
     series: list[pa.Table] = []
-    built_s = proof_s = 0.0
+    costs: list[tuple[float, float]] = []
+    proof_s = 0.0
     limit = order.time_limit_s
-    items = sorted(order.items, key=_alike)
-    with closing(child.solve(order.group, items, time_limit_s=limit)) as solved:
-        for item, (result, tries, build_s) in zip(items, solved, strict=True):
-            known = with_group(result, order.group, item)
-            receipts.append(receipt(item.task, known, order.attempt + tries - 1))
-            if known.method != "rebuilt":  # else it is part of the task's own work
-                built_s += build_s
-            proof_s += proof_seconds(result)
-            if result.columns:
-                series.append(table(result.columns))
+    for group, given in order.parts:
+        items = sorted(given, key=_alike)
+        with closing(child.solve(group, items, time_limit_s=limit)) as solved:
+            for item, (result, tries, build_s) in zip(items, solved, strict=True):
+                known = with_group(result, group, item)
+                receipts.append(receipt(item.task, known, order.attempt + tries - 1))
+                # A model built for one task is part of that task's own work.
+                own_s = build_s if known.method == "rebuilt" else 0.0
+                costs.append((build_s - own_s, result.wall_s + own_s))
+                proof_s += proof_seconds(result)
+                if result.columns:
+                    series.append(table(result.columns))
+    builds, built_s = build_costs(costs)
     writing = time.perf_counter()
     shard = write_shard(
         Path(order.store),
@@ -91,7 +105,18 @@ def compute_chunk(order: Order) -> Delivered:
         format=order.format,
     )
     now = time.perf_counter()
-    return Delivered(str(shard), len(receipts), now - started, built_s, now - writing, proof_s)
+    wall_s, write_s = now - started, now - writing
+    return Delivered(
+        shard=str(shard),
+        tasks=len(receipts),
+        wall_s=wall_s,
+        builds=builds,
+        build_s=built_s,
+        write_s=write_s,
+        bytes=(Path(order.store) / shard).stat().st_size,
+        memory_mib=memory_mib(child.pid),
+        proof_s=proof_s,
+    )
 
 
 def _alike(item: Item | FitItem) -> tuple[float, float, str]:
@@ -100,6 +125,29 @@ def _alike(item: Item | FitItem) -> tuple[float, float, str]:
         return (0.0, 0.0, "")
     measured = "" if item.measured is None else item.measured.name
     return (-1.0 if item.initial_soc is None else item.initial_soc, item.duration_s, measured)
+
+
+def memory_mib(solving: int | None) -> float:
+    """Return the resident memory of this worker and its solving process; 0 where Linux is not."""
+    pages = 0
+    for pid in (os.getpid(), solving):
+        with suppress(OSError):
+            pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def build_costs(costs: Sequence[tuple[float, float]]) -> tuple[int, float]:
+    """Return how many models were built, and what that took in s.
+
+    ``costs`` has, for each task, the seconds of a build before it and of its
+    solve. PyBaMM sets its solver up in a new model's first solve, so what that
+    takes longer than the others belongs to the build.
+    """
+    first = [k for k, (build_s, _) in enumerate(costs) if build_s > BUILT_S]
+    others = [solve_s for k, (_, solve_s) in enumerate(costs) if k not in set(first)]
+    usual_s = median(others) if others else 0.0
+    later_s = sum(max(0.0, costs[k][1] - usual_s) for k in first) if others else 0.0
+    return len(first), sum(build_s for build_s, _ in costs) + later_s
 
 
 def _child(store: str) -> Child:

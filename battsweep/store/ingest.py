@@ -14,6 +14,18 @@ from battsweep.store.receipts import Receipt
 from battsweep.store.shards import ShardHeader
 from battsweep.store.sweeps import SweepRecord
 
+_TASKS_AT_ONCE = 10_000
+_TASK_COLUMNS = (
+    "number",
+    "task_id",
+    "cell",
+    "model",
+    "protocol",
+    "varied",
+    "parameters",
+    "measured",
+)
+
 # The last attempt wins among equals: after another try, its message is the one to read.
 _CHOOSE_WINNERS = """
 UPDATE attempt SET wins = 1 WHERE rowid IN (
@@ -35,6 +47,25 @@ UPDATE shard SET state = CASE
 WHERE shard IN (
   SELECT shard FROM attempt WHERE task_id IN (SELECT task_id FROM attempt WHERE shard = ?)
 )"""
+_SHARDS_OF_TASKS = """
+SELECT DISTINCT shard FROM attempt
+WHERE task_id IN (SELECT task_id FROM attempt WHERE shard = ?)"""
+
+# Whole microseconds, since a sum of floats would depend on its order.
+_COUNT = """
+INSERT INTO standing
+SELECT st.sweep, a.shard, a.outcome, coalesce(a.failure_class, ''), count(*),
+       sum(CAST(round(a.wall_s * 1e6) AS INTEGER)),
+       coalesce(min(nullif(a.finished_utc, '')), ''), max(a.finished_utc)
+FROM {tables} WHERE a.wins = 1 AND {which} GROUP BY 1, 2, 3, 4"""
+_COUNT_SHARD = _COUNT.format(
+    tables="attempt a CROSS JOIN sweep_task st USING (task_id)", which="a.shard = ?"
+)
+_COUNT_SWEEP = _COUNT.format(
+    tables="sweep_task st CROSS JOIN attempt a USING (task_id)", which="st.sweep = ?"
+)
+_ANY_ATTEMPT = """
+SELECT 1 FROM attempt WHERE task_id IN (SELECT value FROM json_each(?)) LIMIT 1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +108,31 @@ def insert_sweep(connection: sqlite3.Connection, record: SweepRecord) -> None:
         "INSERT INTO measured VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         [_measured_row(curve) for curve in plan["measured"]],
     )
-    tasks = record.tasks.to_pydict()
-    connection.executemany(
-        "INSERT INTO task VALUES (?, ?) ON CONFLICT DO NOTHING",
-        zip(tasks["task_id"], tasks["kind"], strict=True),
-    )
-    names = (
-        "number",
-        "task_id",
-        "cell",
-        "model",
-        "protocol",
-        "varied",
-        "parameters",
-        "measured",
-    )
-    connection.executemany(
-        "INSERT INTO sweep_task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        ((sweep, *row) for row in zip(*(tasks[name] for name in names), strict=True)),
-    )
+    # A part at a time, as a million tasks are large as Python's values.
+    for part in record.tasks.to_batches(max_chunksize=_TASKS_AT_ONCE):
+        tasks = part.to_pydict()
+        connection.executemany(
+            "INSERT INTO task VALUES (?, ?) ON CONFLICT DO NOTHING",
+            zip(tasks["task_id"], tasks["kind"], strict=True),
+        )
+        connection.executemany(
+            "INSERT INTO sweep_task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            ((sweep, *row) for row in zip(*(tasks[n] for n in _TASK_COLUMNS), strict=True)),
+        )
+    if connection.execute("SELECT 1 FROM attempt LIMIT 1").fetchone():
+        connection.execute(_COUNT_SWEEP, (sweep,))
 
 
 def insert_shard(connection: sqlite3.Connection, file: ShardFile, header: ShardHeader) -> None:
     """Add a shard and its receipts, and choose anew which attempt of each task wins."""
+    ids = {receipt.task_id for receipt in header.receipts}
+    first = (
+        len(ids) == len(header.receipts)
+        and connection.execute(_ANY_ATTEMPT, (plain_to_json(list(ids)),)).fetchone() is None
+        and distrusted_groups(connection).isdisjoint(r.group for r in header.receipts)
+    )
     connection.execute(
-        "INSERT INTO shard VALUES (?, ?, ?, ?, ?, ?, ?, 'superseded', ?)",
+        "INSERT INTO shard VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             file.path,
             header.sweep,
@@ -110,13 +141,14 @@ def insert_shard(connection: sqlite3.Connection, file: ShardFile, header: ShardH
             file.sha256,
             file.bytes,
             sum(receipt.row_count for receipt in header.receipts),
+            "live" if first and ids else "superseded",
             to_json(header.provenance),
         ),
     )
     connection.executemany(
-        "INSERT INTO attempt VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-        " ?, ?, ?, ?, ?, ?, ?, ?)",
-        [_attempt_row(file.path, receipt) for receipt in header.receipts],
+        "INSERT INTO attempt VALUES "
+        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [_attempt_row(file.path, receipt, wins=first) for receipt in header.receipts],
     )
     connection.executemany(
         "INSERT INTO cycle VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -133,7 +165,10 @@ def insert_shard(connection: sqlite3.Connection, file: ShardFile, header: ShardH
         ],
     )
     changed = insert_proofs(connection, file.path, header.receipts)
-    _settle(connection, file.path)
+    if first and not changed:
+        connection.execute(_COUNT_SHARD, (file.path,))
+    else:
+        _settle(connection, file.path)
     settle_groups(connection, changed, _settle)
 
 
@@ -163,13 +198,17 @@ def _settle(connection: sqlite3.Connection, path: str) -> None:
     )
     connection.execute(_CHOOSE_WINNERS, (path,))
     connection.execute(_MARK_SHARDS, (path,))
+    affected = connection.execute(_SHARDS_OF_TASKS, (path,)).fetchall()
+    connection.executemany("DELETE FROM standing WHERE shard = ?", affected)
+    connection.executemany(_COUNT_SHARD, affected)
 
 
-def _attempt_row(path: str, receipt: Receipt) -> tuple[object, ...]:
+def _attempt_row(path: str, receipt: Receipt, *, wins: bool) -> tuple[object, ...]:
     return (
         receipt.task_id,
         path,
         receipt.attempt,
+        int(wins),
         receipt.outcome,
         receipt.failure_class,
         receipt.message,

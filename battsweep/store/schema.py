@@ -119,8 +119,20 @@ CREATE TABLE attempt(
   PRIMARY KEY(task_id, shard, attempt)
 ) STRICT;
 CREATE INDEX attempt_shard ON attempt(shard);
-CREATE INDEX attempt_standing
-  ON attempt(task_id, wins, outcome, failure_class, started_utc, finished_utc, wall_s);
+
+-- What wins of a shard, counted: status need not look at every task.
+CREATE TABLE standing(
+  sweep TEXT NOT NULL REFERENCES sweep ON DELETE CASCADE,
+  shard TEXT NOT NULL REFERENCES shard ON DELETE CASCADE,
+  outcome TEXT NOT NULL,
+  failure_class TEXT NOT NULL,
+  tasks INTEGER NOT NULL,
+  wall_us INTEGER NOT NULL,
+  first_finished_utc TEXT NOT NULL,
+  last_finished_utc TEXT NOT NULL,
+  PRIMARY KEY(sweep, shard, outcome, failure_class)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX standing_shard ON standing(shard);
 
 CREATE TABLE cycle(
   task_id TEXT NOT NULL,
@@ -220,6 +232,7 @@ TABLES = (
     "sweep_task",
     "shard",
     "attempt",
+    "standing",
     "cycle",
     "proof",
 )

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 from battsweep.store.distrust import ProofStatus, proof_status
 
-# Through the index on ids, so that both sides are walked in the same order.
 _STANDING = """
-SELECT st.sweep, coalesce(a.outcome, 'waiting'), a.failure_class, count(*),
-       min(CASE WHEN a.finished_utc <> '' THEN a.finished_utc END),
-       max(a.finished_utc), sum(a.wall_s)
-FROM sweep_task st INDEXED BY sweep_task_id
-LEFT JOIN attempt a ON a.task_id = st.task_id AND a.wins = 1
-GROUP BY 1, 2, 3"""
+SELECT sweep, outcome, failure_class, sum(tasks),
+       min(CASE WHEN first_finished_utc <> '' THEN first_finished_utc END),
+       max(last_finished_utc), sum(wall_us) / 1e6
+FROM standing GROUP BY 1, 2, 3"""
+_RECENT = """
+SELECT sweep, sum(tasks) FROM standing
+WHERE last_finished_utc >= ? AND outcome <> 'lost' GROUP BY sweep"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,16 @@ def status_of(connection: sqlite3.Connection) -> Status:
     )
 
 
+def finished_since(connection: sqlite3.Connection, utc: str) -> dict[str, int]:
+    """Return how many tasks each sweep has finished since a time, to within a chunk."""
+    return {sweep: int(count) for sweep, count in connection.execute(_RECENT, (utc,))}
+
+
 def _sweep_status(
     sweep: str,
     name: str,
     tasks: int,
-    groups: list[tuple[str, str | None, int, str | None, str | None, float | None]],
+    groups: list[tuple[str, str, int, str | None, str, float]],
 ) -> SweepStatus:
     counts = dict.fromkeys(("done", "failed", "lost", "waiting"), 0)
     failures: dict[str, int] = {}
@@ -79,6 +84,7 @@ def _sweep_status(
         counts[status] += count
         if status == "failed":
             failures[failure_class or "error"] = count
+    counts["waiting"] = tasks - sum(counts.values())
     ended = [row for row in groups if row[0] in ("done", "failed")]
     return SweepStatus(
         sweep=sweep,
@@ -88,5 +94,5 @@ def _sweep_status(
         failures=failures,
         first_finished_utc=min((row[3] for row in ended if row[3]), default=""),
         last_finished_utc=max((row[4] for row in ended if row[4]), default=""),
-        wall_s=sum(row[5] or 0.0 for row in groups),
+        wall_s=sum(row[5] for row in groups),
     )

@@ -22,7 +22,7 @@ from battsweep.store.measured import read_measured
 from battsweep.store.receipts import Receipt
 from battsweep.store.records import TaskRecord, find_task, receipts_of
 from battsweep.store.selection import places_by_condition, places_by_id, read_places
-from battsweep.store.status import Status, status_of
+from battsweep.store.status import Status, finished_since, status_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,6 +76,11 @@ class Store:
         """Return how far the sweeps are, and what the shards take."""
         with self._errors():
             return status_of(self.connection)
+
+    def finished_since(self, utc: str) -> dict[str, int]:
+        """Return how many tasks each sweep has finished since a time in ISO 8601, in UTC."""
+        with self._errors():
+            return finished_since(self.connection, utc)
 
     def sweeps(self) -> pd.DataFrame:
         """Return a row a sweep, oldest first."""

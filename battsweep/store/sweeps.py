@@ -171,8 +171,8 @@ def tasks_table(tasks: Sequence[Task], measured: Sequence[str | None]) -> pa.Tab
             "number": pa.array([int(task.number) for task in tasks], pa.int64()),
             "task_id": pa.array([task.id for task in tasks], pa.string()),
             **labels,
-            "varied": pa.array([to_json(task.varied) for task in tasks], pa.string()),
-            "parameters": pa.array([to_json(task.parameters) for task in tasks], pa.string()),
+            "varied": pa.array((to_json(task.varied) for task in tasks), pa.string()),
+            "parameters": pa.array((to_json(task.parameters) for task in tasks), pa.string()),
             "procedure": pa.DictionaryArray.from_arrays(
                 pa.array(codes, pa.int32()), pa.array(procedures, pa.string())
             ),

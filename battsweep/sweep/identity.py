@@ -20,6 +20,7 @@ from battsweep.sweep.task import Task
 
 NOMINAL_CAPACITY = "Nominal cell capacity [A.h]"
 _ID_DIGITS = 32
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def canonical_json(value: object) -> bytes:
@@ -31,8 +32,7 @@ def canonical_json(value: object) -> bytes:
         If a number is not finite, a key is not a text, or a value is of
         another kind: these have no JSON form.
     """
-    plain = _plain(value)
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(_plain(value)).encode()
 
 
 def _plain(value: object) -> object:
@@ -196,6 +196,14 @@ def request_digest(sweep: Sweep, *, pybamm: str) -> str:
 
 
 def sweep_id(sweep: Sweep, tasks: Sequence[Task]) -> str:
-    """Return a sweep's id, such as "rates-1a2b3c4d": its name and a digest of its tasks."""
-    listed = [[task.id, task.cell, task.model, task.protocol, dict(task.varied)] for task in tasks]
-    return f"{sweep.name}-{digest([sweep.name, listed])[:8]}"
+    """Return a sweep's id, such as "rates-1a2b3c4d": its name and a digest of its tasks.
+
+    It is `digest` of ``[name, [[id, cell, model, protocol, varied], ...]]``,
+    found without holding the text of all tasks at once.
+    """
+    found = hashlib.sha256(b"[" + canonical_json(sweep.name) + b",[")
+    for number, task in enumerate(tasks):
+        listed = [task.id, task.cell, task.model, task.protocol, task.varied]
+        found.update(b"," * (number > 0) + canonical_json(listed))
+    found.update(b"]]")
+    return f"{sweep.name}-{found.hexdigest()[:8]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import signal
 import subprocess
 import sys
 
@@ -86,3 +87,32 @@ def test_a_store_that_is_not_there_is_named_with_what_makes_one(battsweep, tmp_p
     assert f"battsweep: {tmp_path / 'none'}: no such folder" in done.stderr
     assert "'battsweep run SWEEP --store" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_while_the_program_is_still_imported_ends_it_without_a_traceback():
+    code = (
+        "import os, signal, sys\n"
+        "from battsweep.cli.start import main\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'battsweep.cli.main':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_once_it_is_imported_ctrl_c_is_heard_as_ever():
+    code = (
+        "import signal, sys\n"
+        "from battsweep.cli.start import main\n"
+        "sys.argv[1:] = ['--version']\n"
+        "try:\n"
+        "    main()\n"
+        "finally:\n"
+        "    print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.endswith("True\n")

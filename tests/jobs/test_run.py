@@ -75,6 +75,13 @@ def shards(store: Path) -> int:
     return sum(1 for _ in store.glob("data/*/*/part-*"))
 
 
+def workers(store: Path) -> list[int]:
+    """Return the process ids of the workers, which are in the names of their logs."""
+    names = (path.stem for path in store.glob("logs/worker-*.log"))
+    found = [int(name.rpartition("-")[2]) for name in names]
+    return sorted(pid for pid in found if psutil.pid_exists(pid))
+
+
 def contents(store: Path) -> dict[str, object]:
     """Return every task's outcome, summary and rows, by its id."""
     found = {}
@@ -118,8 +125,7 @@ def test_a_driver_and_workers_killed_again_and_again_lose_and_double_nothing(und
         if round_number % 2:
             # The second and fourth time a worker goes first, and the run goes on without it.
             seen = shards(store)
-            worker = psutil.Process(process.pid).children(recursive=False)[-1]
-            os.kill(worker.pid, signal.SIGKILL)
+            os.kill(workers(store)[-1], signal.SIGKILL)
             wait_for(lambda seen=seen: shards(store) > seen or process.poll() is not None)
         process.kill()
         process.communicate()
@@ -138,6 +144,8 @@ def test_nothing_is_left_running_after_the_driver_is_killed(tmp_path):
     wait_for(lambda: shards(store) > 0)
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) >= 4
+    # One server, which has PyBaMM, and all others forked from it: workers and solving processes.
+    assert len({one.ppid() for one in family}) == 2
     process.kill()
     process.communicate()
     _, alive = psutil.wait_procs(family, timeout=30)
