@@ -10,13 +10,20 @@ from numpy.typing import NDArray
 
 from battsweep.data.columns import TIME
 from battsweep.jobs.classify import CURRENT, TEMPERATURES
-from battsweep.jobs.groups import Group
+from battsweep.jobs.compiled import obstacle
+from battsweep.jobs.direct import Direct, Track
+from battsweep.jobs.groups import Group, Item
+from battsweep.jobs.initial import CONCENTRATIONS, InitialCharge
 from battsweep.jobs.physics import import_pybamm, make_model, mesh_points, parameter_values
 from battsweep.jobs.step_inputs import set_durations, with_inputs
+from battsweep.jobs.stepper import Stepped, Stepper
+from battsweep.jobs.summarise import measured_times
 from battsweep.jobs.symbolic import submesh_types
 from battsweep.sweep.summaries import parse_summary
 
 VOLTAGE_AND_CURRENT = ("Voltage [V]", "Current [A]")
+LOOKS = 3
+"""How often it is looked whether the solver can be called directly: a first solve may fail."""
 
 
 class Built:
@@ -36,20 +43,36 @@ class Built:
             self.values.update({CURRENT: _interpolant(group)})
         self._names = {name: _input_name(name, self.is_experiment) for name in group.inputs}
         self.values.update({n: pybamm.InputParameter(i) for n, i in self._names.items()})
+        self._charge = InitialCharge(self.values, model, tuple(self._names.values()))
+        values = self.values.copy()
+        if group.protocol.initial_soc is not None and self._charge.as_inputs:
+            values.update(dict.fromkeys(CONCENTRATIONS, "[input]"))
         # At other times than a grid's, values are interpolated in the full state,
         # which the solver does not keep where it is given a list of outputs.
         outputs = [] if group.output.every_s is None else list(self.variables)
+        no_compiling = obstacle() if group.compiled else None
+        self.notes = () if no_compiling is None else (no_compiling,)
+        self.compiled = group.compiled and no_compiling is None
         self._simulation = pybamm.Simulation(
             model,
-            parameter_values=self.values,
+            parameter_values=values,
             experiment=_experiment(group) if self.is_experiment else None,
             submesh_types=submesh_types(group.model, model),
             var_pts=mesh_points(group.model, model),
-            solver=pybamm.IDAKLUSolver(rtol=group.rtol, atol=group.atol, output_variables=outputs),
+            solver=pybamm.IDAKLUSolver(
+                rtol=group.rtol,
+                atol=group.atol,
+                output_variables=outputs,
+                options={"compile": self.compiled},
+            ),
             cache_esoh=False,
         )
-        self._state_inputs: frozenset[str] | None = None
         self._state: tuple[object, ...] | None = None
+        self._direct: Direct | None = None
+        self._stepper: Stepper | None = None
+        self._looks = 0
+        self._solved_state: tuple[object, ...] | None = ("never solved",)
+        self.cost_s = 0.0
 
     def build(self, inputs: Mapping[str, float], *, initial_soc: float | None) -> None:
         """Build the model; the inputs are only examples of what will be solved.
@@ -59,9 +82,7 @@ class Built:
         Exception
             Whatever PyBaMM raises.
         """
-        inputs = self._named(inputs)
-        if initial_soc is not None:
-            self._set_initial_state(initial_soc, inputs)
+        inputs = self._with_charge(inputs, initial_soc)
         if self.is_experiment:
             self._simulation.build_for_experiment(inputs=inputs)
         else:
@@ -98,18 +119,76 @@ class Built:
         Exception
             Whatever PyBaMM raises.
         """
-        inputs = self._named(inputs)
-        if initial_soc is not None:
-            self._set_initial_state(initial_soc, inputs)
+        inputs = self._with_charge(inputs, initial_soc)
+        self._solved_state = self._state
         if self.is_experiment:
-            if any(self.group.slots):
-                set_durations(self._simulation.experiment.steps, self.group.slots, steps)
+            self._set_durations(steps)
             return self._simulation.solve(inputs=inputs, calc_esoh=False, callbacks=callback)
+        times, grid = self._times(duration_s, also_at_s)
+        return self._simulation.solve(times, inputs=inputs, t_interp=grid)
+
+    def _set_durations(self, steps: Sequence[str]) -> None:
+        if any(self.group.slots):
+            set_durations(self._simulation.experiment.steps, self.group.slots, steps)
+
+    def step_through(
+        self, inputs: Mapping[str, float], *, initial_soc: float | None, steps: Sequence[str] = ()
+    ) -> Stepped | None:
+        """Return all steps of an experiment; None where PyBaMM should go through them.
+
+        It has to once for each initial state, and where anything is out of the ordinary.
+        """
+        if not self.is_experiment or self.group.output.every_s is None:
+            return None
+        if self._solved_state != self._state_of(initial_soc, inputs):
+            return None
+        inputs = self._with_charge(inputs, initial_soc)
+        self._set_durations(steps)
+        if self._stepper is None and self._looks < LOOKS:
+            self._looks += 1
+            self._stepper = Stepper.of(self._simulation, inputs)
+        elif self._stepper is not None and any(self.group.slots):
+            self._stepper.retime()
+        return None if self._stepper is None else self._stepper.solve(inputs)
+
+    def alike(self, item: Item) -> tuple[object, ...]:
+        """Return what must be equal for tasks to be solved in one list."""
+        measured = None if item.measured is None else item.measured.name
+        return (self._state_of(item.initial_soc, item.inputs), item.duration_s, measured)
+
+    def can_take_lists(self, item: Item) -> bool:
+        """Return whether tasks like this one can be solved in lists, now."""
+        if self.is_experiment or self.group.output.every_s is None:
+            return False
+        if self._solved_state != self._state_of(item.initial_soc, item.inputs):
+            return False
+        if self._direct is None and self._looks < LOOKS:
+            self._looks += 1
+            self._direct = Direct.of(
+                self._simulation, self._with_charge(item.inputs, item.initial_soc)
+            )
+        return self._direct is not None and not self._direct.stale()
+
+    def solve_list(self, items: Sequence[Item]) -> list[Track | None]:
+        """Return a track for each of some items that are `alike`; None for an odd one."""
+        also = items[0].measured
+        times, grid = self._times(
+            items[0].duration_s, None if also is None else measured_times(also)
+        )
+        if self._direct is None or grid is None:
+            return [None] * len(items)
+        inputs = [self._with_charge(item.inputs, item.initial_soc) for item in items]
+        return self._direct.solve(times, grid, inputs)
+
+    def _times(
+        self, duration_s: float, also_at_s: NDArray[np.float64] | None
+    ) -> tuple[Any, NDArray[np.float64] | None]:
+        """Return where the solver stops, and the times to keep."""
         times = self._knots(duration_s)
         grid = self.grid(times[-1])
         if grid is not None and also_at_s is not None:
             grid = np.union1d(grid, also_at_s[also_at_s <= times[-1]])
-        return self._simulation.solve(times, inputs=inputs, t_interp=grid)
+        return times, grid
 
     def _knots(self, duration_s: float) -> Any:
         profile = self.group.protocol.profile
@@ -123,58 +202,34 @@ class Built:
         grid = np.arange(0.0, end, every)
         return np.append(grid, end) if end - grid[-1] > 1e-9 * end else grid
 
+    def _with_charge(self, inputs: Mapping[str, float], soc: float | None) -> dict[str, float]:
+        """Return inputs with the initial concentrations of a state of charge, or set it."""
+        named = self._named(inputs)
+        if soc is None:
+            return named
+        if self._charge.as_inputs:
+            return {**named, **self._charge.concentrations(soc, named)}
+        self._set_initial_state(soc, named)
+        return named
+
     def _set_initial_state(self, soc: float, inputs: dict[str, float]) -> None:
-        """Set the state of charge where it, or an input it depends on, has changed.
+        """Set the state of charge where it is no input and it, or what it depends on, changed.
 
         PyBaMM's own cache of this misses inputs inside functions such as the
         open-circuit potentials, so it is switched off.
         """
-        if self._state_inputs is None:
-            self._state_inputs = self._inputs_of_the_initial_state()
-        state = (soc, *(inputs[name] for name in sorted(self._state_inputs)))
+        state = self._state_of(soc, inputs)
         if state != self._state:
             self._simulation.set_initial_state(soc, inputs=inputs)
             self._state = state
 
-    def _inputs_of_the_initial_state(self) -> frozenset[str]:
-        """Return the inputs that the electrodes' stoichiometry limits depend on.
-
-        Derived from the electrode-state-of-health model itself; all inputs
-        where PyBaMM uses another model for them.
-        """
-        pybamm = import_pybamm()
-        model = self._simulation.model
-        options = model.options
-        plain = (
-            options.get("open-circuit potential") != "MSMR"
-            and options.get("working electrode") == "both"
-            and options.get("particle phases") == "1"
-        )
-        if not plain:
-            return frozenset(self._names.values())
-        param = model.param
-        x = pybamm.Scalar(0.5)
-        temperatures = (param.T_ref, param.T_init)
-        symbols = [
-            *(e.prim.U(x, t) for e in (param.n, param.p) for t in temperatures),
-            *(e.prim.c_max for e in (param.n, param.p)),
-            *(e.Q_init for e in (param.n, param.p)),
-            *temperatures,
-            param.Q_Li_particles_init,
-            param.ocp_soc_0,
-            param.ocp_soc_100,
-            param.voltage_low_cut,
-            param.voltage_high_cut,
-        ]
-        found: set[str] = set()
-        for symbol in symbols:
-            processed = self.values.process_symbol(symbol)
-            found.update(
-                part.name
-                for part in processed.pre_order()
-                if isinstance(part, pybamm.InputParameter)
-            )
-        return frozenset(found & set(self._names.values()))
+    def _state_of(
+        self, soc: float | None, inputs: Mapping[str, float]
+    ) -> tuple[object, ...] | None:
+        """Return all that the built initial conditions depend on; None where inputs set them."""
+        if soc is None or self._charge.as_inputs:
+            return None
+        return self._charge.depends_on(soc, self._named(inputs))
 
 
 def wanted_variables(group: Group) -> tuple[str, ...]:

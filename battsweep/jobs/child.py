@@ -16,10 +16,24 @@ from battsweep.errors import LostError
 from battsweep.jobs.failures import Failure
 from battsweep.jobs.groups import FitItem, Group, Item
 from battsweep.jobs.solve import Result
-from battsweep.jobs.warm import Ready, serve
+from battsweep.jobs.warm import Ahead, Ready, serve
 
 BUILD_LIMIT_S = 600.0
+LIST_LIMIT_S = 2.0
 TRIES = 2  # a task whose process died is tried once more, alone
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Why a process had to go, and how many tasks it had in hand: each a suspect."""
+
+    failure: Failure
+    suspects: int
+
+
+def allowed_s(ahead: Ahead) -> float:
+    """Return how long a list may take before its tasks are solved one by one instead."""
+    return max(LIST_LIMIT_S, 50 * ahead.expected_s)
 
 
 @dataclass(slots=True)
@@ -39,23 +53,29 @@ class Child:
         A task that outlasts the limit, or whose process dies twice, fails
         with that as its result; the others go on in a new process.
         """
-        done, tries = 0, 1
+        done = suspects = 0
         while done < len(items):
             # A suspect runs alone, so that a second death is its own.
-            batch = items[done:] if tries == 1 else items[done : done + 1]
+            batch = items[done : done + 1] if suspects else items[done:]
+            tries = TRIES if suspects else 1
             build_s = 0.0
             with closing(self._answers(group, tuple(batch), time_limit_s)) as answers:
                 for answer in answers:
                     if isinstance(answer, Ready):
                         build_s = answer.build_s
-                    elif isinstance(answer, Result):
-                        yield answer, tries, build_s
-                        done, tries, build_s = done + 1, 1, 0.0
-                    elif answer.failure_class == "time-limit" or tries >= TRIES:
-                        yield _failed(answer), tries, 0.0
-                        done, tries = done + 1, 1
+                    elif isinstance(answer, list):
+                        for result in answer:
+                            yield result, tries, build_s
+                            build_s = 0.0
+                        done += len(answer)
+                        suspects = max(0, suspects - len(answer))
+                    elif answer.suspects == 1 and (
+                        answer.failure.failure_class == "time-limit" or tries >= TRIES
+                    ):
+                        yield _failed(answer.failure), tries, 0.0
+                        done, suspects = done + 1, max(0, suspects - 1)
                     else:
-                        tries += 1
+                        suspects = max(suspects, answer.suspects)
 
     def stop(self) -> None:
         """End the process, whatever it is doing."""
@@ -70,31 +90,36 @@ class Child:
 
     def _answers(
         self, group: Group | None, items: tuple[Item | FitItem, ...], limit: float
-    ) -> Generator[Ready | Result | Failure]:
-        """Yield what the process says, and a failure last if it had to go.
+    ) -> Generator[Ready | list[Result] | Gone]:
+        """Yield what the process says, and `Gone` last if it had to go.
 
         A process whose answers are not all read is ended, so that no later
         order takes them for its own.
         """
         self._order += 1
-        finished = False
+        answered, finished = 0, False
+        ahead = 1
         try:
             connection = self._start()
             connection.send((self._order, group, items))
             allowed = max(BUILD_LIMIT_S, limit)
-            for _ in range(1 + len(items)):
+            while answered < len(items):
                 if not connection.poll(allowed):
                     message = f"stopped after {allowed:g} s (run.time_limit)"
-                    yield Failure("time-limit", message)
+                    yield Gone(Failure("time-limit", message), ahead)
                     return
                 order, answer = connection.recv()
                 if order != self._order:
                     raise LostError("the solving process answered another order")
+                allowed, ahead = limit, 1
+                if isinstance(answer, Ahead):
+                    allowed, ahead = min(limit, allowed_s(answer)), answer.tasks
+                    continue
+                answered += len(answer) if isinstance(answer, list) else 0
                 yield answer
-                allowed = limit
             finished = True
         except (EOFError, OSError):
-            yield self._died()
+            yield Gone(self._died(), ahead)
         finally:
             if not finished:
                 self.stop()

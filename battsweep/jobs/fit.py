@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -142,9 +142,9 @@ def _search(
     built = {}
     for curve in item.curves:
         group, plain = curve.untouched
-        inputs = {**curve.item.inputs, **example}
-        built[curve.group.key] = builds.get(curve.group, inputs, curve.item.initial_soc)
-        built[group.key] = builds.get(group, plain.inputs, plain.initial_soc)
+        first = replace(curve.item, inputs={**curve.item.inputs, **example})
+        built[curve.group.key] = builds.get(curve.group, first)
+        built[group.key] = builds.get(group, plain)
     unused = [set(built[curve.group.key].unused_inputs()) for curve in item.curves]
     no_effect = sorted({p.name for p in fit.free}.intersection(*unused))
     log.extend(f"{name!r} is in no equation: its fitted value says nothing" for name in no_effect)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from battsweep.errors import Fault, SpecError
 from battsweep.jobs.catalogue import Catalogue, catalogue
+from battsweep.jobs.compiled import pays
 from battsweep.jobs.groups import CAPACITY, Curve, FitItem, Group, Grouper, Item, Place
 from battsweep.sweep.expand import expand, fill
 from battsweep.sweep.identity import sweep_id
@@ -59,7 +60,22 @@ def make_plan(sweep: Sweep) -> Plan:
         places.setdefault((place.cell, place.model, place.protocol), place)
     if sweep.fit is not None:
         places = _fit_places(sweep, sweep.fit, tasks, grouper)
+    placed = _compiled(placed, known)
     return Plan(sweep, sweep_id(sweep, tasks), tasks, tuple(placed), tuple(places.values()), known)
+
+
+def _compiled(
+    placed: Sequence[tuple[Group | None, Item | FitItem]], known: Catalogue
+) -> list[tuple[Group | None, Item | FitItem]]:
+    """Return the same with those groups marked whose functions are worth compiling."""
+    counts = Counter(group.key for group, _ in placed if group is not None)
+    groups: dict[str, Group] = {}
+    for group, item in placed:
+        if group is not None and group.key not in groups:
+            algebraic = bool(known.models[item.task.model].algebraic)
+            worth = pays(group.protocol, tasks=counts[group.key], algebraic=algebraic)
+            groups[group.key] = replace(group, compiled=worth)
+    return [(None if g is None else groups[g.key], item) for g, item in placed]
 
 
 def further_faults(sweep: Sweep) -> tuple[Fault, ...]:
@@ -77,6 +93,7 @@ def _fit_item(sweep: Sweep, fit: Fit, task: Task, grouper: Grouper, known: Catal
     free = tuple(parameter.name for parameter in fit.free)
     protocols = {protocol.name: protocol for protocol in sweep.protocols}
     curves: list[Curve] = []
+    evaluations = fit.population * len(free) * (fit.generations + 1)
     for role, names in (("fit", fit.data), ("hold-out", fit.hold_out)):
         for measured in sweep.measured:
             if measured.name not in names or measured.cell != task.cell:
@@ -91,6 +108,9 @@ def _fit_item(sweep: Sweep, fit: Fit, task: Task, grouper: Grouper, known: Catal
                 procedure=fill(protocols[measured.protocol], measured.at),
             )
             group, item = grouper.sort(simulation, measured=measured, free=free)
+            algebraic = bool(known.models[task.model].algebraic)
+            worth = pays(group.protocol, tasks=evaluations, algebraic=algebraic)
+            group = replace(group, compiled=role == "fit" and worth)
             untouched = grouper.sort(simulation, measured=measured)
             curves.append(Curve(role, group, item, untouched))
     start = {name: _number(content.get(name)) for name in free}

@@ -16,11 +16,18 @@ import numpy as np
 from battsweep.data.columns import CYCLE, STEP, TIME
 from battsweep.data.convert import from_pybamm
 from battsweep.jobs.build import Built
+from battsweep.jobs.direct import Track
 from battsweep.jobs.failures import Failure, classify_failure
 from battsweep.jobs.groups import Item
 from battsweep.jobs.physics import import_pybamm
-from battsweep.jobs.steps import count_steps, finite_part, measured_times, skipped, steps_of
-from battsweep.jobs.summarise import Array, Step, summarise
+from battsweep.jobs.steps import (
+    count_steps,
+    finite_part,
+    skipped,
+    steps_of,
+    steps_of_track,
+)
+from battsweep.jobs.summarise import Array, Step, measured_times, summarise
 from battsweep.sweep.spec import Measured, Output
 from battsweep.sweep.summaries import parse_summary
 
@@ -92,26 +99,32 @@ def _where(logs: Mapping[str, Any]) -> str:
 def attempt(built: Built, item: Item) -> Result:
     """Solve one task and return what it leaves behind, failures included."""
     started = time.perf_counter()
-    text = None
     with captured_log() as log:
         try:
             solved = solve(built, item.inputs, item=item)
-            columns = rows(solved.steps, built.group.output)
-            numbers = summaries(
-                solved, built.group.output, item.measured, by_cycle=built.is_experiment
-            )
+            result = result_of(solved, built, item)
         except Exception as error:  # every error becomes an outcome
-            solved = Solved((), classify_failure(error))
-            columns, numbers = {}, {"summary": {}, "cycles": ()}
-            text = traceback.format_exc()
+            result = Result(
+                columns={},
+                summary={},
+                cycles=(),
+                statistics={},
+                failure=classify_failure(error),
+                traceback=traceback.format_exc(),
+            )
+    text = "\n".join(filter(None, [*log, result.log]))
+    return replace(result, log=text, wall_s=time.perf_counter() - started)
+
+
+def result_of(solved: Solved, built: Built, item: Item) -> Result:
+    """Return what is kept of what was solved."""
+    output = built.group.output
     return Result(
-        columns=columns,
-        **numbers,
+        columns=rows(solved.steps, output),
+        **summaries(solved, output, item.measured, by_cycle=built.is_experiment),
         statistics=solved.statistics,
         failure=solved.failure,
-        traceback=text,
-        log="\n".join([*log, *solved.notes]),
-        wall_s=time.perf_counter() - started,
+        log="\n".join(solved.notes),
     )
 
 
@@ -123,6 +136,11 @@ def solve(built: Built, inputs: Mapping[str, float], *, item: Item) -> Solved:
     Exception
         What PyBaMM raises where nothing at all could be solved.
     """
+    stepped = built.step_through(
+        inputs, initial_soc=item.initial_soc, steps=item.task.procedure.steps
+    )
+    if stepped is not None:
+        return _solved(stepped.steps, None, stepped.statistics, ())
     watch = Watch()
     for longer in (1, 10, 10):
         item = replace(item, duration_s=item.duration_s * longer)
@@ -134,45 +152,70 @@ def solve(built: Built, inputs: Mapping[str, float], *, item: Item) -> Solved:
             also_at_s=None if item.measured is None else measured_times(item.measured),
             steps=item.task.procedure.steps,
         )
-        if not _without_end(solution, built, item):
+        if not _without_end(solution.t[-1], built, item):
             break
     if isinstance(solution, import_pybamm().EmptySolution):
         message = "every step was skipped, as its end condition held at its start"
         return Solved((), Failure("infeasible", message))
     steps = steps_of(solution, built, item)
-    failure = watch.failure or _silent_failure(solution, built, item)
+    failure = watch.failure
+    if failure is None and built.is_experiment:
+        failure = _cut_short(solution, built)
+    elif failure is None:
+        failure = _silent_failure(solution.termination, solution.t[-1], built, item)
+    return _solved(steps, failure, _statistics(solution), skipped(solution, built))
+
+
+def solved_of_track(track: Track, built: Built, item: Item) -> Solved | None:
+    """Return what was solved directly; None where a longer time should be tried."""
+    end = float(track.times_s[-1])
+    if _without_end(end, built, item):
+        return None
+    failure = _silent_failure(track.termination, end, built, item)
+    return _solved(steps_of_track(track, built, item), failure, track.statistics, ())
+
+
+def _solved(
+    steps: tuple[Step, ...],
+    failure: Failure | None,
+    statistics: Mapping[str, float],
+    notes: tuple[str, ...],
+) -> Solved:
     failure = failure or _not_finite(steps)
     if failure is not None:
         steps = tuple(step for step in map(finite_part, steps) if len(step.times_s))
-    return Solved(steps, failure, _statistics(solution), skipped(solution, built))
+    return Solved(steps, failure, statistics, notes)
 
 
-def _without_end(solution: Any, built: Built, item: Item) -> bool:
+def _without_end(end: float, built: Built, item: Item) -> bool:
     """Return whether a constant current that should meet a limit ran out of time instead."""
     constant = built.group.protocol.kind == "constant" and not built.is_experiment
-    ended = solution.t[-1] < item.duration_s * (1 - 1e-9)
+    ended = end < item.duration_s * (1 - 1e-9)
     return constant and item.task.procedure.duration_s is None and not ended
 
 
-def _silent_failure(solution: Any, built: Built, item: Item) -> Failure | None:
-    """Find the failures that PyBaMM tells nobody of."""
+def _cut_short(solution: Any, built: Built) -> Failure | None:
+    """Find steps of an experiment that PyBaMM left out in silence."""
     protocol = built.group.protocol
-    if built.is_experiment:
-        asked = protocol.cycles * max(1, len(protocol.steps))
-        done = count_steps(solution)
-        if done < asked:
-            message = f"PyBaMM did {done} of {asked} steps ({solution.termination})"
-            return Failure("infeasible", message)
-        return None
-    if solution.termination == "failure":
-        return Failure("solver", f"the solver stopped at {solution.t[-1]:.6g} s")
-    end = f"{solution.t[-1]:.6g} of {item.duration_s:.6g} s by {solution.termination}"
-    early = solution.t[-1] < item.duration_s * (1 - 1e-9)
-    if protocol.profile is not None:
+    asked = protocol.cycles * max(1, len(protocol.steps))
+    done = count_steps(solution)
+    if done < asked:
+        message = f"PyBaMM did {done} of {asked} steps ({solution.termination})"
+        return Failure("infeasible", message)
+    return None
+
+
+def _silent_failure(termination: str, end_s: float, built: Built, item: Item) -> Failure | None:
+    """Find the failures of a constant current or a profile that PyBaMM tells nobody of."""
+    if termination == "failure":
+        return Failure("solver", f"the solver stopped at {end_s:.6g} s")
+    end = f"{end_s:.6g} of {item.duration_s:.6g} s by {termination}"
+    early = end_s < item.duration_s * (1 - 1e-9)
+    if built.group.protocol.profile is not None:
         return Failure("infeasible", f"the profile ended at {end}") if early else None
-    if early and solution.termination not in VOLTAGE_LIMITS:
+    if early and termination not in VOLTAGE_LIMITS:
         return Failure("infeasible", f"ended at {end}, which is no voltage limit")
-    if _without_end(solution, built, item):
+    if _without_end(end_s, built, item):
         message = f"no voltage limit was reached within {item.duration_s / 3600:.6g} h"
         return Failure("infeasible", message)
     return None
@@ -203,14 +246,12 @@ def rows(steps: tuple[Step, ...], output: Output) -> dict[str, Array]:
     """Return the rows of all steps by column name, in BDF's names and signs."""
     if not steps:
         return {}
-    columns = {TIME.name: np.concatenate([step.times_s for step in steps])}
+    columns = {TIME.name: _joined([step.times_s for step in steps])}
     names = [name for name in output.series if name != TIME.pybamm_name]
     for name in names:
         if any(step.values[name].ndim > 1 for step in steps):
             raise ValueError(f"{name!r} varies in space; only one number a time is kept")
-    columns.update(
-        from_pybamm({n: np.concatenate([step.values[n] for step in steps]) for n in names})
-    )
+    columns.update(from_pybamm({n: _joined([step.values[n] for step in steps]) for n in names}))
     lengths = [len(step.times_s) for step in steps]
     for column, numbers in (
         (CYCLE, [step.cycle for step in steps]),
@@ -218,6 +259,10 @@ def rows(steps: tuple[Step, ...], output: Output) -> dict[str, Array]:
     ):
         columns[column.name] = np.repeat(np.array(numbers, dtype=np.int32), lengths)
     return columns
+
+
+def _joined(parts: list[Array]) -> Array:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def summaries(

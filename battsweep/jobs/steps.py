@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from battsweep.jobs.build import Built
+from battsweep.jobs.direct import Track
 from battsweep.jobs.groups import Item
-from battsweep.jobs.summarise import Array, Step
+from battsweep.jobs.summarise import Array, Step, measured_times
 from battsweep.sweep.spec import Measured, Profile
 
 VOLTAGE = "Voltage [V]"
@@ -19,13 +20,22 @@ VOLTAGE = "Voltage [V]"
 def steps_of(solution: Any, built: Built, item: Item) -> tuple[Step, ...]:
     """Return the steps of a solution, without those that PyBaMM skipped."""
     if not built.is_experiment:
-        return (_only_step(solution, built, item),)
+        step, exact = _part(1, 1, solution, built), None
+        if item.measured is not None and built.group.output.every_s is None:
+            at = _reached(item.measured, step)
+            exact = _entries(solution[VOLTAGE](at), len(at))
+        return (_only_step(step, exact, built, item),)
     parts = [found for found in _parts(solution) if len(found[2].t) > 1]
     steps = [_part(cycle, step, part, built) for cycle, step, part in parts]
     if steps and item.measured is not None and built.group.output.every_s is None:
         voltage = _voltage_at(measured_times(item.measured), [part for _, _, part in parts])
         steps[0] = replace(steps[0], measured_voltage_v=voltage)
     return tuple(steps)
+
+
+def steps_of_track(track: Track, built: Built, item: Item) -> tuple[Step, ...]:
+    """Return the one step of what was solved on a grid of times."""
+    return (_only_step(Step(1, 1, track.times_s, track.values), None, built, item),)
 
 
 def _voltage_at(times: Array, parts: Sequence[Any]) -> Array:
@@ -67,11 +77,6 @@ def count_steps(solution: Any) -> int:
     return sum(1 for _ in _parts(solution))
 
 
-def measured_times(measured: Measured) -> Array:
-    """Return the times of a measured curve, counted from its first."""
-    return np.asarray(measured.times_s) - measured.times_s[0]
-
-
 def _parts(solution: Any) -> Iterator[tuple[int, int, Any]]:
     for cycle, cycle_solution in enumerate(solution.cycles, start=1):
         for step, part in enumerate(cycle_solution.steps, start=1):
@@ -89,31 +94,32 @@ def _part(cycle: int, step: int, part: Any, built: Built) -> Step:
     return Step(cycle, step, times, values)
 
 
-def _only_step(solution: Any, built: Built, item: Item) -> Step:
+def _only_step(step: Step, exact: Array | None, built: Built, item: Item) -> Step:
     """Return the one step of a constant current or a profile.
 
-    Rows that were solved for a measured curve's sake alone are taken out
-    again; a grid is part of what was asked for, and so is the end.
+    ``exact`` is the voltage at the measured times, where it was read off the full
+    state. On a grid, rows that were solved for a measured curve's sake alone are
+    taken out again; a grid is part of what was asked for, and so is the end.
     """
-    step = _part(1, 1, solution, built)
-    at = None if item.measured is None else measured_times(item.measured)
-    at = None if at is None else at[at <= step.times_s[-1]]
-    voltage = None
-    if at is not None and built.group.output.every_s is None:
-        voltage = _entries(solution[VOLTAGE](at), len(at))
-    elif at is not None:
-        voltage = step.values[VOLTAGE][_places(step.times_s, at)]
+    profile = built.group.protocol.profile
+    if item.measured is not None and exact is None:
+        exact = step.values[VOLTAGE][_places(step.times_s, _reached(item.measured, step))]
         grid = built.grid(item.duration_s)
         if grid is None:
             raise ValueError("a solve at given times has a grid")
-        profile = built.group.protocol.profile
         wanted = grid if profile is None else np.union1d(grid, profile.times_s)
         kept = _places(step.times_s, wanted[wanted <= step.times_s[-1]])
         kept = np.union1d(kept, [len(step.times_s) - 1])
         values = {name: array[..., kept] for name, array in step.values.items()}
         step = Step(1, 1, step.times_s[kept], values)
-    current = _exact_current(built.group.protocol.profile, float(step.times_s[-1]))
-    return Step(1, 1, step.times_s, step.values, voltage, current)
+    current = _exact_current(profile, float(step.times_s[-1]))
+    return Step(1, 1, step.times_s, step.values, exact, current)
+
+
+def _reached(measured: Measured, step: Step) -> Array:
+    at: Array = measured_times(measured)
+    reached: Array = at[at <= step.times_s[-1]]
+    return reached
 
 
 def _places(times: Array, wanted: Array) -> Any:

@@ -98,6 +98,8 @@ def _positive_integral(times: Array, values: Array) -> float:
     left, right, seconds = values[:-1], values[1:], np.diff(times)
     whole = (left + right) / 2
     crosses = left * right < 0
+    if not crosses.any():
+        return float(np.sum(np.maximum(whole, 0.0) * seconds))
     # Of a segment that crosses zero, only a triangle is positive.
     top = np.maximum(left, right)
     span = np.where(crosses, np.abs(left - right), 1.0)
@@ -155,6 +157,11 @@ class VoltageErrors:
 
     errors_v: Array
     seconds: Array
+
+
+def measured_times(measured: Measured) -> Array:
+    """Return the times of a measured curve, counted from its first."""
+    return np.asarray(measured.times_s) - measured.times_s[0]
 
 
 def voltage_errors(steps: Sequence[Step], measured: Measured) -> VoltageErrors:

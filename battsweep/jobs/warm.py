@@ -8,11 +8,13 @@ import signal
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 
+from battsweep.jobs.batch import attempts, batches
 from battsweep.jobs.build import Built
+from battsweep.jobs.compiled import one_at_a_time
 from battsweep.jobs.failures import classify_failure
 from battsweep.jobs.groups import FitItem, Group, Item
 from battsweep.jobs.solve import Result, attempt, captured_log
@@ -29,6 +31,14 @@ class Ready:
     build_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """So many tasks are solved next in one list, which should be done in ``expected_s``."""
+
+    tasks: int
+    expected_s: float
+
+
 class Builds:
     """The built models of this process, the least recently used dropped first."""
 
@@ -36,11 +46,14 @@ class Builds:
         self._kept = kept
         self._builds: OrderedDict[str, Built] = OrderedDict()
 
-    def get(self, group: Group, example: Mapping[str, float], initial_soc: float | None) -> Built:
-        """Return a group's built model, built with example inputs where it is not there."""
+    def get(self, group: Group, example: Item) -> Built:
+        """Return a group's built model, built with an example's inputs where it is not there."""
         if group.key not in self._builds:
             built = Built(group)
-            built.build(example, initial_soc=initial_soc)
+            built.build(example.inputs, initial_soc=example.initial_soc)
+            if built.compiled:  # PyBaMM does it in the first solve
+                with one_at_a_time(group.key):
+                    attempt(built, example)
             self._builds[group.key] = built
             if len(self._builds) > self._kept:
                 self._builds.popitem(last=False)
@@ -59,14 +72,31 @@ def serve(connection: Connection, log_path: str) -> None:
             order, group, items = connection.recv()
         except (EOFError, OSError):
             return
-        for answer in answers(group, items, builds):
-            connection.send((order, answer))
+        for message in _messages(answers(group, items, builds)):
+            connection.send((order, message))
+
+
+def _messages(
+    found: Iterable[Ready | Ahead | Result],
+) -> Iterator[Ready | Ahead | list[Result]]:
+    """Yield answers with the results of a list in one message."""
+    results: list[Result] = []
+    expected = 1
+    for answer in found:
+        if not isinstance(answer, Result):
+            expected = answer.tasks if isinstance(answer, Ahead) else 1
+            yield answer
+            continue
+        results.append(answer)
+        if len(results) == expected:
+            yield results
+            results, expected = [], 1
 
 
 def answers(
     group: Group | None, items: tuple[Item | FitItem, ...], builds: Builds
-) -> Iterator[Ready | Result]:
-    """Yield `Ready` once, then a result an item, in order."""
+) -> Iterator[Ready | Ahead | Result]:
+    """Yield `Ready` once, then results in the items' order, told before where in a list."""
     if group is None:
         from battsweep.jobs.fit import run_fit
 
@@ -77,20 +107,25 @@ def answers(
     started = time.perf_counter()
     with captured_log() as log:
         try:
-            built = builds.get(group, simulations[0].inputs, simulations[0].initial_soc)
+            built = builds.get(group, simulations[0])
         except Exception as error:  # then each task says why, built for itself
             log.append(f"not built with inputs ({classify_failure(error).message})")
             built = None
     yield Ready(time.perf_counter() - started)
-    notes = log if built is None else [*log, *map(_no_effect, built.unused_inputs())]
-    for item in simulations:
-        result = attempt(built, item) if built is not None else _built_alone(group, item)
-        yield replace(
-            result,
-            log="\n".join(filter(None, [*notes, result.log])),
-            group=group.key,
-            method="rebuilt" if built is None else "reused",
-        )
+    if built is None:
+        for item in simulations:
+            yield _told(_built_alone(group, item), group, "rebuilt", log)
+        return
+    notes = [*log, *built.notes, *map(_no_effect, built.unused_inputs())]
+    for batch in batches(built, simulations):
+        if len(batch) > 1:
+            yield Ahead(len(batch), len(batch) * built.cost_s)
+        yield from (_told(result, group, "reused", notes) for result in attempts(built, batch))
+
+
+def _told(result: Result, group: Group, method: str, notes: list[str]) -> Result:
+    text = "\n".join(filter(None, [*notes, result.log]))
+    return replace(result, log=text, group=group.key, method=method)
 
 
 def _no_effect(name: str) -> str:
@@ -102,7 +137,7 @@ def _built_alone(group: Group, item: Item) -> Result:
     given = {name: item.inputs[name] for name in group.inputs}
     cell = Cell("", group.cell.parameter_set, {**group.cell.overrides, **given})
     protocol = replace(group.protocol, steps=item.task.procedure.steps)
-    alone = replace(group, cell=cell, protocol=protocol, inputs=(), slots=())
+    alone = replace(group, cell=cell, protocol=protocol, inputs=(), slots=(), compiled=False)
     fixed = replace(item, inputs={})
     return attempt(Built(alone), fixed)
 

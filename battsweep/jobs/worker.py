@@ -63,8 +63,9 @@ def compute_chunk(order: Order) -> Delivered:
     series: list[pa.Table] = []
     built_s = 0.0
     limit = order.time_limit_s
-    with closing(child.solve(order.group, order.items, time_limit_s=limit)) as solved:
-        for item, (result, tries, build_s) in zip(order.items, solved, strict=True):
+    items = sorted(order.items, key=_alike)
+    with closing(child.solve(order.group, items, time_limit_s=limit)) as solved:
+        for item, (result, tries, build_s) in zip(items, solved, strict=True):
             receipts.append(receipt(item.task, result, order.attempt + tries - 1))
             built_s += build_s
             if result.columns:
@@ -82,6 +83,14 @@ def compute_chunk(order: Order) -> Delivered:
     )
     now = time.perf_counter()
     return Delivered(str(shard), len(receipts), now - started, built_s, now - writing)
+
+
+def _alike(item: Item | FitItem) -> tuple[float, float, str]:
+    """Sort tasks so that those which can be solved in one list stand together."""
+    if isinstance(item, FitItem):
+        return (0.0, 0.0, "")
+    measured = "" if item.measured is None else item.measured.name
+    return (-1.0 if item.initial_soc is None else item.initial_soc, item.duration_s, measured)
 
 
 def _child(store: str) -> Child:

@@ -112,7 +112,8 @@ def insert_shard(connection: sqlite3.Connection, file: ShardFile, header: ShardH
         ),
     )
     connection.executemany(
-        "INSERT INTO attempt VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO attempt VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " ?, ?, ?, ?, ?, ?, ?, ?)",
         [_attempt_row(file.path, receipt) for receipt in header.receipts],
     )
     connection.executemany(

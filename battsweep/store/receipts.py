@@ -76,7 +76,7 @@ def encode_receipts(receipts: Sequence[Receipt]) -> bytes:
     values_of = attrgetter(*names)
     records = [dict(zip(names, values_of(receipt), strict=True)) for receipt in receipts]
     text = json.dumps(records, separators=(",", ":"), allow_nan=False)
-    return base64.b85encode(zlib.compress(text.encode()))
+    return base64.b64encode(zlib.compress(text.encode()))
 
 
 def decode_receipts(data: bytes) -> list[Receipt]:
@@ -84,5 +84,5 @@ def decode_receipts(data: bytes) -> list[Receipt]:
     known = Receipt.__dataclass_fields__
     return [
         Receipt(**{key: value for key, value in record.items() if key in known})
-        for record in json.loads(zlib.decompress(base64.b85decode(data)))
+        for record in json.loads(zlib.decompress(base64.b64decode(data, validate=True)))
     ]

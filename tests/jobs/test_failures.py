@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from battsweep.jobs.plan import make_plan
-from battsweep.jobs.warm import Builds, Ready, answers
+from battsweep.jobs.solve import Result
+from battsweep.jobs.warm import Builds, answers
 from battsweep.store.receipts import FAILURE_CLASSES
 
 HEAD = 'name = "t"\n[cells.A]\nparameter_set = "Chen2020"\n[models.SPM]\n'
@@ -16,7 +17,7 @@ def outcome(sweep):
     """Return the only task's result."""
     [(group, item)] = make_plan(sweep).placed
     *_, result = answers(group, (item,), Builds())
-    assert not isinstance(result, Ready)
+    assert isinstance(result, Result)
     assert result.failure is None or result.failure.failure_class in FAILURE_CLASSES
     return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from battsweep.jobs.fit import INFEASIBLE_MV, Evaluator, decode, encode, run_fit
 from battsweep.jobs.plan import make_plan
-from battsweep.jobs.warm import Builds, Ready, answers
+from battsweep.jobs.solve import Result
+from battsweep.jobs.warm import Builds, answers
 from battsweep.sweep.load import load_sweep
 from battsweep.sweep.spec import Free
 
@@ -63,7 +65,7 @@ def folder(tmp_path_factory):
     )
     placed = make_plan(load_sweep(path / "truth.toml")).placed
     found = answers(placed[0][0], tuple(item for _, item in placed), Builds())
-    for rate, result in zip(RATES, (r for r in found if not isinstance(r, Ready)), strict=True):
+    for rate, result in zip(RATES, (r for r in found if isinstance(r, Result)), strict=True):
         names = ("test_time_second", "voltage_volt", "current_ampere")
         rows = np.column_stack([result.columns[name] for name in names])
         np.savetxt(
@@ -176,7 +178,9 @@ CUT_OFF = "'Lower voltage cut-off [V]' = { from = 2.4, to = 6.0 }\n"
 def test_an_infeasible_candidate_costs_a_finite_number_and_is_counted(folder, builds):
     item = fit_of(folder, parameters=CUT_OFF)
     built = {
-        c.group.key: builds.get(c.group, {**c.item.inputs, "Lower voltage cut-off [V]": 2.5}, None)
+        c.group.key: builds.get(
+            c.group, replace(c.item, inputs={**c.item.inputs, "Lower voltage cut-off [V]": 2.5})
+        )
         for c in item.curves
     }
     evaluator = Evaluator(item, built)

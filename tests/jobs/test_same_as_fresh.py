@@ -7,7 +7,8 @@ import pytest
 
 from battsweep.jobs.physics import import_pybamm
 from battsweep.jobs.plan import make_plan
-from battsweep.jobs.warm import Builds, Ready, answers
+from battsweep.jobs.solve import Result
+from battsweep.jobs.warm import Builds, answers
 
 PARAMETERS = {
     "Negative particle diffusivity [m2.s-1]": [2e-14, 5e-14],
@@ -40,7 +41,7 @@ def solved(sweep):
     for group, item in make_plan(sweep).placed:
         by_group.setdefault(group.key, (group, []))[1].append(item)
     for group, items in by_group.values():
-        results = [a for a in answers(group, tuple(items), builds) if not isinstance(a, Ready)]
+        results = [a for a in answers(group, tuple(items), builds) if isinstance(a, Result)]
         yield from zip((item.task for item in items), results, strict=True)
 
 

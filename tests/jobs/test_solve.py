@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from battsweep.jobs.plan import make_plan
-from battsweep.jobs.solve import captured_log
-from battsweep.jobs.warm import Builds, Ready, answers
+from battsweep.jobs.solve import Result, captured_log
+from battsweep.jobs.warm import Builds, answers
 from battsweep.sweep.load import load_sweep
 
 HEAD = 'name = "t"\n[cells.A]\nparameter_set = "Chen2020"\n[models.SPM]\n'
@@ -28,7 +28,7 @@ def solved(sweep):
     """Return the only task's result."""
     [(group, item)] = make_plan(sweep).placed
     *_, result = answers(group, (item,), Builds())
-    assert not isinstance(result, Ready)
+    assert isinstance(result, Result)
     return result
 
 

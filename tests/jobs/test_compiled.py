@@ -1,0 +1,88 @@
+import os
+import stat
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from battsweep.jobs.compiled import cache_folder, obstacle, pays, solver_steps
+from battsweep.jobs.plan import make_plan
+from battsweep.jobs.solve import Result
+from battsweep.jobs.warm import Builds, answers
+from battsweep.sweep.load import load_sweep
+from battsweep.sweep.spec import Profile, Protocol
+
+SWEEP = """
+name = "many"
+[cells.A]
+parameter_set = "Chen2020"
+[models.SPM]
+[protocols.P]
+discharge = "1C"
+[[axes]]
+"Negative particle diffusivity [m2.s-1]" = { from = 2e-14, to = 5e-14, points = POINTS }
+[output]
+every = "5 min"
+"""
+PROTOCOLS = (
+    Protocol("a", "constant", current="1C"),
+    Protocol("b", "steps", steps=("Discharge at 1C until 3 V", "Rest for 1 hour"), cycles=3),
+    Protocol("c", "profile", profile=Profile("current", tuple(range(600)), (1.0,) * 600, "f")),
+)
+
+
+def planned(folder, points):
+    path = folder / "sweep.toml"
+    path.write_text(SWEEP.replace("POINTS", str(points)))
+    return make_plan(load_sweep(path)).placed
+
+
+@given(st.sampled_from(PROTOCOLS), st.integers(1, 10**6), st.booleans())
+def test_more_tasks_never_make_compiling_less_worth(protocol, tasks, algebraic):
+    if pays(protocol, tasks=tasks, algebraic=algebraic):
+        assert pays(protocol, tasks=tasks + 1, algebraic=algebraic)
+        assert pays(protocol, tasks=tasks, algebraic=False)
+
+
+def test_long_profiles_pay_sooner_than_short_discharges():
+    assert solver_steps(PROTOCOLS[2]) > 10 * solver_steps(PROTOCOLS[0])
+
+
+def test_a_large_group_is_compiled_and_a_small_one_is_not(tmp_path):
+    assert {group.compiled for group, _ in planned(tmp_path, 20)} == {False}
+    assert {group.compiled for group, _ in planned(tmp_path, 1500)} == {True}
+
+
+def test_compiled_functions_are_kept_where_only_the_user_can_write(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYBAMM_CASADI_AOT_CACHE", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = cache_folder()
+    assert folder.is_relative_to(tmp_path)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    folder.chmod(0o777)
+    assert cache_folder() is None
+    assert "XDG_CACHE_HOME" in obstacle()
+
+
+def test_without_a_compiler_the_solver_goes_on_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    group, item = planned(tmp_path, 1500)[0]
+    (result,) = (a for a in answers(group, (item,), Builds()) if isinstance(a, Result))
+    assert result.failure is None
+    assert "no gcc" in result.log
+
+
+def test_compiled_and_interpreted_functions_agree(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYBAMM_CASADI_AOT_CACHE", "")  # put back afterwards
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    placed = planned(tmp_path, 1500)[::300]
+    group, items = placed[0][0], tuple(item for _, item in placed)
+    compiled = [a for a in answers(group, items, Builds()) if isinstance(a, Result)]
+    assert list((tmp_path / "cache").rglob("*.so"))
+    assert os.environ["PYBAMM_CASADI_AOT_CACHE"].startswith(str(tmp_path))
+    plain = [a for a, _ in zip(planned(tmp_path, 20), range(1), strict=False)]
+    uncompiled = [a for a in answers(plain[0][0], items, Builds()) if isinstance(a, Result)]
+    for one, other in zip(compiled, uncompiled, strict=True):
+        assert one.failure is other.failure is None
+        for name, values in one.columns.items():
+            assert np.allclose(values, other.columns[name], rtol=1e-9, atol=1e-9), name
