@@ -82,7 +82,7 @@ class Built:
         Exception
             Whatever PyBaMM raises.
         """
-        inputs = self._with_charge(inputs, initial_soc)
+        inputs = self._given(inputs, initial_soc)
         if self.is_experiment:
             self._simulation.build_for_experiment(inputs=inputs)
         else:
@@ -119,7 +119,7 @@ class Built:
         Exception
             Whatever PyBaMM raises.
         """
-        inputs = self._with_charge(inputs, initial_soc)
+        inputs = self._given(inputs, initial_soc)
         self._solved_state = self._state
         if self.is_experiment:
             self._set_durations(steps)
@@ -127,46 +127,38 @@ class Built:
         times, grid = self._times(duration_s, also_at_s)
         return self._simulation.solve(times, inputs=inputs, t_interp=grid)
 
-    def _set_durations(self, steps: Sequence[str]) -> None:
-        if any(self.group.slots):
-            set_durations(self._simulation.experiment.steps, self.group.slots, steps)
-
-    def step_through(
-        self, inputs: Mapping[str, float], *, initial_soc: float | None, steps: Sequence[str] = ()
-    ) -> Stepped | None:
+    def step_through(self, inputs: Mapping[str, float], item: Item) -> Stepped | None:
         """Return all steps of an experiment; None where PyBaMM should go through them.
 
         It has to once for each initial state, and where anything is out of the ordinary.
         """
         if not self.is_experiment or self.group.output.every_s is None:
             return None
-        if self._solved_state != self._state_of(initial_soc, inputs):
+        if self._solved_state != self._state_of(item.initial_soc, self._named(inputs)):
             return None
-        inputs = self._with_charge(inputs, initial_soc)
-        self._set_durations(steps)
+        given = self._given(inputs, item.initial_soc)
+        self._set_durations(item.task.procedure.steps)
         if self._stepper is None and self._looks < LOOKS:
             self._looks += 1
-            self._stepper = Stepper.of(self._simulation, inputs)
-        elif self._stepper is not None and any(self.group.slots):
-            self._stepper.retime()
-        return None if self._stepper is None else self._stepper.solve(inputs)
+            self._stepper = Stepper.of(self._simulation, given)
+        return None if self._stepper is None else self._stepper.solve(given)
 
     def alike(self, item: Item) -> tuple[object, ...]:
         """Return what must be equal for tasks to be solved in one list."""
         measured = None if item.measured is None else item.measured.name
-        return (self._state_of(item.initial_soc, item.inputs), item.duration_s, measured)
+        state = self._state_of(item.initial_soc, self._named(item.inputs))
+        return (state, item.duration_s, measured)
 
     def can_take_lists(self, item: Item) -> bool:
         """Return whether tasks like this one can be solved in lists, now."""
         if self.is_experiment or self.group.output.every_s is None:
             return False
-        if self._solved_state != self._state_of(item.initial_soc, item.inputs):
+        if self._solved_state != self._state_of(item.initial_soc, self._named(item.inputs)):
             return False
         if self._direct is None and self._looks < LOOKS:
             self._looks += 1
-            self._direct = Direct.of(
-                self._simulation, self._with_charge(item.inputs, item.initial_soc)
-            )
+            given = self._given(item.inputs, item.initial_soc)
+            self._direct = Direct.of(self._simulation, given)
         return self._direct is not None and not self._direct.stale()
 
     def solve_list(self, items: Sequence[Item]) -> list[Track | None]:
@@ -177,7 +169,7 @@ class Built:
         )
         if self._direct is None or grid is None:
             return [None] * len(items)
-        inputs = [self._with_charge(item.inputs, item.initial_soc) for item in items]
+        inputs = [self._given(item.inputs, item.initial_soc) for item in items]
         return self._direct.solve(times, grid, inputs)
 
     def _times(
@@ -202,15 +194,23 @@ class Built:
         grid = np.arange(0.0, end, every)
         return np.append(grid, end) if end - grid[-1] > 1e-9 * end else grid
 
-    def _with_charge(self, inputs: Mapping[str, float], soc: float | None) -> dict[str, float]:
-        """Return inputs with the initial concentrations of a state of charge, or set it."""
-        named = self._named(inputs)
+    def _set_durations(self, steps: Sequence[str]) -> None:
+        """Give the steps whose numbers are inputs a task's durations, which are none."""
+        if any(self.group.slots):
+            set_durations(self._simulation.experiment.steps, self.group.slots, steps)
+
+    def _given(self, inputs: Mapping[str, float], soc: float | None) -> dict[str, float]:
+        """Return inputs as the built model names them, once the state of charge is set.
+
+        Where that is two inputs more, they are among them.
+        """
+        given = self._named(inputs)
         if soc is None:
-            return named
+            return given
         if self._charge.as_inputs:
-            return {**named, **self._charge.concentrations(soc, named)}
-        self._set_initial_state(soc, named)
-        return named
+            return {**given, **self._charge.concentrations(soc, given)}
+        self._set_initial_state(soc, given)
+        return given
 
     def _set_initial_state(self, soc: float, inputs: dict[str, float]) -> None:
         """Set the state of charge where it is no input and it, or what it depends on, changed.
@@ -223,13 +223,11 @@ class Built:
             self._simulation.set_initial_state(soc, inputs=inputs)
             self._state = state
 
-    def _state_of(
-        self, soc: float | None, inputs: Mapping[str, float]
-    ) -> tuple[object, ...] | None:
+    def _state_of(self, soc: float | None, given: Mapping[str, float]) -> tuple[object, ...] | None:
         """Return all that the built initial conditions depend on; None where inputs set them."""
         if soc is None or self._charge.as_inputs:
             return None
-        return self._charge.depends_on(soc, self._named(inputs))
+        return self._charge.depends_on(soc, given)
 
 
 def wanted_variables(group: Group) -> tuple[str, ...]:

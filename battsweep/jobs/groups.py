@@ -28,8 +28,8 @@ class Group:
     ``key`` is equal for groups that are built alike. ``slots`` has, for each
     of the protocol's steps, the prefix of the inputs that stand for its
     numbers, or None for a step that is the same in all tasks; the numbers in
-    the others' texts are those of any one task. ``compiled`` says that there are
-    enough tasks for the solver's functions to be compiled.
+    the others' texts are those of any one task. ``compiled`` says that there
+    are enough tasks for the solver's functions to be compiled.
     """
 
     key: str
@@ -40,8 +40,8 @@ class Group:
     output: Output
     rtol: float
     atol: float
-    compiled: bool = False
     slots: tuple[str | None, ...] = ()
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,9 +136,7 @@ def solve(built: Built, inputs: Mapping[str, float], *, item: Item) -> Solved:
     Exception
         What PyBaMM raises where nothing at all could be solved.
     """
-    stepped = built.step_through(
-        inputs, initial_soc=item.initial_soc, steps=item.task.procedure.steps
-    )
+    stepped = built.step_through(inputs, item)
     if stepped is not None:
         return _solved(stepped.steps, None, stepped.statistics, ())
     watch = Watch()

@@ -10,7 +10,7 @@ experiment says, PyBaMM is asked instead, which tells what happened.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,22 +27,15 @@ START_TIME = "start time"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stage:
-    """A step of the experiment: its built model, solver and times, from its start.
-
-    ``step`` is PyBaMM's, and ``duration_s`` its duration when the times were made.
-    """
+    """A step of the experiment with its built model and solver; its duration may change."""
 
     cycle: int
     number: int
     step: Any
-    duration_s: float
     model: Any
     solver: Any
     names: tuple[str, ...]
     events: tuple[str, ...]
-    times: Array
-    grid: Array
-    ends_by_time: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,31 +71,22 @@ class Stepper:
                 timed = step.start_time or step.end_time or step.next_start_time
                 if timed or not is_simple(solver, model):
                     return None
-                times, grid = step.setup_timestepping(solver, step.duration, None)
                 given = {**example, START_TIME: 0.0}
                 stage = Stage(
                     cycle=cycle,
                     number=number,
                     step=step,
-                    duration_s=float(step.duration),
                     model=model,
                     solver=solver,
                     names=tuple(solver._set_up_model_inputs(model, given)),
                     events=tuple(
                         e.name for e in model.events if e.event_type == event_types.TERMINATION
                     ),
-                    times=np.asarray(times, dtype=float),
-                    grid=solver.process_t_interp(grid, t_eval=times),
-                    ends_by_time=not step.uses_default_duration,
                 )
                 if not set(stage.names) <= set(given):
                     return None
                 stages.append(stage)
         return cls(simulation, tuple(stages))
-
-    def retime(self) -> None:
-        """Take over the durations that the simulation's steps have now."""
-        self._stages = tuple(map(_retimed, self._stages))
 
     def solve(self, inputs: Mapping[str, float]) -> Stepped | None:
         """Return all steps for a set of inputs; None where PyBaMM should look at them."""
@@ -169,25 +153,14 @@ class Stepper:
         return np.array(mapper(start, state, then).full(), dtype=float).reshape(-1)
 
 
-def _retimed(stage: Stage) -> Stage:
-    duration = float(stage.step.duration)
-    if duration == stage.duration_s:
-        return stage
-    times, grid = stage.step.setup_timestepping(stage.solver, duration, None)
-    return replace(
-        stage,
-        duration_s=duration,
-        times=np.asarray(times, dtype=float),
-        grid=stage.solver.process_t_interp(grid, t_eval=times),
-    )
-
-
 def _shifted(stage: Stage, start: float) -> tuple[Array, Array]:
     """Return where the solver stops and the times to keep, counted from the experiment's start.
 
     The start is moved by the least there is, so that no time stands twice.
     """
-    times, grid = start + stage.times, start + stage.grid
+    own, kept = stage.step.setup_timestepping(stage.solver, stage.step.duration, None)
+    times = start + np.asarray(own, dtype=float)
+    grid = start + stage.solver.process_t_interp(kept, t_eval=own)
     if start:
         times[0] = np.nextafter(start, np.inf)
         if grid.size and grid[0] == start:
@@ -200,7 +173,7 @@ def _ended_well(stage: Stage, found: Any, values: Array) -> bool:
     if found.t.size < 2:
         return False
     if found.flag in REACHED_THE_END:
-        return stage.ends_by_time
+        return not stage.step.uses_default_duration
     if found.flag != FOUND_A_ROOT or not stage.events:
         return False
     at_event = stage.solver._setup["rootfn_casadi"](

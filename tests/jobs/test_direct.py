@@ -64,9 +64,7 @@ def test_the_solvers_own_call_gives_pybamms_answer_to_the_last_bit(tmp_path, pro
     group, items = placed(tmp_path, PROTOCOLS[protocol], model)
     built = built_for(group, items[0])
     found = [r for batch in batches(built, items) for r in attempts(built, batch)]
-    assert built.can_take_lists(items[0]) or built.step_through(
-        items[0].inputs, initial_soc=items[0].initial_soc
-    )
+    assert built.can_take_lists(items[0]) or built.step_through(items[0].inputs, items[0])
     for item, result in zip(items, found, strict=True):
         alone = attempt(built_for(group, item), item)
         assert result.failure is None
