@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +17,7 @@ How = Literal[
 
 CURRENT = "Current function [A]"
 CAPACITY = "Nominal cell capacity [A.h]"
+MAY_BE_C_RATE = re.compile(r"\d\s*C\b|\bC/|\{")
 TEMPERATURES = ("Ambient temperature [K]", "Initial temperature [K]")
 
 
@@ -72,8 +74,9 @@ class Varied:
         return self.name in found.equations | found.initial | found.events
 
     def is_a_rate(self) -> bool:
-        """Return whether steps may be made from it: C-rates, and their ends."""
-        return self.name == CAPACITY and self.protocol.kind == "steps"
+        """Return whether currents of the protocol, or ends of its steps, are made from it."""
+        texts = (self.protocol.current, *self.protocol.steps)
+        return self.name == CAPACITY and any(map(MAY_BE_C_RATE.search, texts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         Varied.is_a_rate,
         "input",
-        "a number in the currents of the steps, where they are C-rates",
+        "a number in the currents that are given as C-rates",
     ),
     Rule(
         lambda v: not v.is_used(),

@@ -90,11 +90,14 @@ def test_what_is_in_no_equation_is_told_so_by_model(known):
     name = "Cation transference number"
     assert "in no equation" in swept(known, name, model="SPM").reason
     assert "in the model's equations" in swept(known, name, model="SPMe").reason
-    assert "in no equation" in swept(known, "Nominal cell capacity [A.h]").reason
 
 
-def test_a_capacity_makes_the_currents_of_steps(known):
-    assert "currents of the steps" in swept(known, "Nominal cell capacity [A.h]", STEPS).reason
+def test_a_capacity_is_in_no_equation_but_makes_the_currents_that_are_c_rates(known):
+    name, amperes = "Nominal cell capacity [A.h]", replace(CONSTANT, current="2 A")
+    for protocol in (CONSTANT, STEPS, replace(STEPS, steps=("Hold at 4 V until C/50",))):
+        assert "C-rates" in swept(known, name, protocol).reason
+    for protocol in (amperes, replace(STEPS, steps=("Charge at 1 A until 4 V",)), CURRENT):
+        assert "in no equation" in swept(known, name, protocol).reason
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ PROTOCOLS = {
     "constant": "discharge = '{rate}C'",
     "part": "charge = '2 A'\nduration = 1000\ninitial_soc = 0.3",
     "steps": (
-        "steps = ['Discharge at 1C for 10 minutes', 'Rest for 90 s', 'Charge at C/2 until 4.1 V']\n"
+        "steps = ['Discharge at {rate}C for 10 minutes', 'Rest for 90 s', 'Charge at C/2 until 4.1 V']\n"
         "cycles = 2\ninitial_soc = 0.9"
     ),
     "current": "profile = 'current.csv'\npositive = 'discharge'\ninitial_soc = 0.8",

@@ -5,6 +5,8 @@ Every test holds battsweep's answer against a plain simulation with numbers.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -146,7 +148,7 @@ def test_answers_do_not_depend_on_what_was_solved_before(make_sweep):
     )
     for one, other in zip(first, again[::-1], strict=True):
         np.testing.assert_array_equal(one.columns["voltage_volt"], other.columns["voltage_volt"])
-    assert builds.get(group, {}, None) is builds.get(group, {}, None)
+    assert builds.get(group, items[0]) is builds.get(group, items[1])
 
 
 def test_cells_and_rates_that_share_a_set_do_not_share_its_values(make_sweep, solved, plain):
@@ -211,3 +213,58 @@ def test_short_pulses_in_a_profile_are_not_stepped_over(column, make_sweep, solv
         if column == "current":
             expected = np.trapezoid(pulse, times) / 3600
             assert result.summary["capacity [A.h]"] == pytest.approx(expected, rel=1e-6)
+
+
+FIT = """
+[[measured]]
+cell = "A"
+protocol = "p"
+at = { rate = 1 }
+file = "curve.csv"
+[fit]
+data = ["curve"]
+population = 4
+generations = 1
+[fit.parameters]
+"Negative electrode thickness [m]" = { from = 8e-5, to = 9e-5 }
+"Positive particle radius [m]" = { from = 4e-6, to = 6e-6 }
+"""
+
+
+def test_fitted_lengths_give_the_curve_of_a_simulation_with_these_lengths(
+    make_sweep, plain, tmp_path
+):
+    rows = "".join(f"{t},{4.1 - t / 1e4}\n" for t in range(0, 1201, 60))
+    (tmp_path / "curve.csv").write_text(f"test_time_second,voltage_volt\n{rows}")
+    sweep = make_sweep(HEAD + model("SPMe") + CONSTANT + TAIL % VOLTAGE + FIT)
+    [(_, item)] = make_plan(sweep).placed
+    *_, result = answers(None, (item,), Builds())
+    assert result.failure is None
+    lengths = result.fit["parameters"]
+    found = replace(item.curves[0].item.task, parameters=lengths)
+    expected = plain(sweep, found)
+    fitted = result.columns["fitted"] == 1
+    voltage = result.columns["voltage_volt"][fitted]
+    np.testing.assert_allclose(voltage, expected["Voltage [V]"].entries, atol=CLOSE_V)
+    start = plain(sweep, replace(found, parameters={}))["Voltage [V]"].entries
+    assert not np.allclose(voltage, start, atol=1e-4)
+    sweep = replace(sweep, models=(replace(sweep.models[0], geometry="symbolic"),))
+    start = plain(sweep, replace(found, parameters={}))["Voltage [V]"].entries
+    np.testing.assert_allclose(result.columns["voltage_volt"][~fitted], start, atol=CLOSE_V)
+
+
+def test_a_state_of_charge_follows_every_input_its_window_depends_on(make_sweep, solved, plain):
+    names = {
+        "Negative electrode thickness [m]": [8e-5, 9e-5],
+        "Maximum concentration in negative electrode [mol.m-3]": [32500, 34000],
+        "Positive electrode active material volume fraction": [0.62, 0.68],
+        "Upper voltage cut-off [V]": [4.2, 4.15],
+        "Lower voltage cut-off [V]": [2.6, 2.5],
+        "Initial temperature [K]": [290.0, 300.0],
+        "Reference temperature [K]": [299.0, 297.0],
+    }
+    protocol = CONSTANT.format(rate=1).replace("20 min", "2 min") + "initial_soc = 0.5\n"
+    varied = "".join(axes({name: values}) for name, values in list(names.items())[:3])
+    moved = axes(dict(list(names.items())[3:]))
+    sweep = make_sweep(HEAD + model("SPM") + protocol + varied + moved + TAIL % VOLTAGE)
+    assert len(check(solved(sweep), sweep, plain)) == 1
