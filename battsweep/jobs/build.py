@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from battsweep.data.columns import TIME
 from battsweep.jobs.classify import CURRENT
 from battsweep.jobs.groups import Group
+from battsweep.jobs.knots import stops
 from battsweep.jobs.physics import import_pybamm, make_model, mesh_points, parameter_values
 from battsweep.sweep.summaries import parse_summary
 
@@ -32,6 +33,7 @@ class Built:
         self.is_experiment = _has_steps(group)
         if group.protocol.profile is not None and not self.is_experiment:
             self.values.update({CURRENT: _interpolant(group)})
+        self.stops = _stops(group)
         self.values.update(dict.fromkeys(group.inputs, "[input]"))
         # At other times than a grid's, values are interpolated in the full state,
         # which the solver does not keep where it is given a list of outputs.
@@ -99,8 +101,7 @@ class Built:
         return self._simulation.solve(times, inputs=inputs, t_interp=grid)
 
     def _knots(self, duration_s: float) -> Any:
-        profile = self.group.protocol.profile
-        return np.array([0.0, duration_s] if profile is None else profile.times_s)
+        return np.array([0.0, duration_s]) if self.stops is None else self.stops
 
     def grid(self, end: float) -> NDArray[np.float64] | None:
         """Return the times to keep of a solve until ``end``; None where no grid is asked for."""
@@ -190,6 +191,14 @@ def _experiment(group: Group) -> Any:
         power = [-value for value in protocol.profile.values]
         steps = (pybamm.step.power(np.column_stack([protocol.profile.times_s, power])),)
     return pybamm.Experiment([steps] * protocol.cycles, period=group.output.every_s)
+
+
+def _stops(group: Group) -> NDArray[np.float64] | None:
+    """Return where a profile's solver must stop; None where there is no profile."""
+    profile = group.protocol.profile
+    if profile is None:
+        return None
+    return stops(np.array(profile.times_s), np.array(profile.values), rtol=group.rtol)
 
 
 def _interpolant(group: Group) -> Any:
