@@ -76,15 +76,15 @@ def write_sweep(folder: Path, tolerances: str, every_s: float) -> Path:
 
 
 def solved(folder: Path, tolerances: str, every_s: float) -> tuple[Rows, dict[str, float]]:
-    """Run the sweep; return its rows, and the solver's seconds by model and protocol."""
+    """Run the sweep; return its rows, and the solver's steps by model and protocol."""
     progress = run(plan(load_sweep(write_sweep(folder, tolerances, every_s))), folder / "store")
-    rows, seconds = {}, {}
+    rows, steps = {}, {}
     with open_store(folder / "store") as store:
         if progress.failed or progress.left:
             raise SystemExit(f"{tolerances}:\n{store.query(FAILED)}")
         for found in store.query(TASKS).to_dict("records"):
             key = found["model"], found["protocol"]
-            seconds["/".join(key)] = json.loads(found["statistics"])["integration_s"]
+            steps["/".join(key)] = json.loads(found["statistics"])["solver_steps"]
             series = store.series([found["task_id"]])
             time, step, voltage = (series[name].to_numpy() for name in COLUMNS)
             starts = np.flatnonzero(np.diff(step, prepend=-1))
@@ -92,7 +92,7 @@ def solved(folder: Path, tolerances: str, every_s: float) -> tuple[Rows, dict[st
             # A step's last row is where an event was found, at another time in each solution.
             kept = np.delete(np.arange(len(time)), [*(starts[1:] - 1), len(time) - 1])
             rows[key] = (np.column_stack([step, np.round(inside, 6)])[kept], voltage[kept])
-    return rows, seconds
+    return rows, steps
 
 
 TASKS = "SELECT task_id, model, protocol, statistics FROM all_tasks"
@@ -124,9 +124,9 @@ def main() -> None:
         tight, _ = solved(folder / "tight", TIGHT, args.every)
         first: dict[str, float] = {}
         for number, tolerances in enumerate(args.tolerances):
-            rows, seconds = solved(folder / str(number), tolerances, args.every)
-            first = first or seconds
-            print(f"rtol/atol {tolerances}: largest voltage error in mV (solver's time, relative)")
+            rows, steps = solved(folder / str(number), tolerances, args.every)
+            first = first or steps
+            print(f"rtol/atol {tolerances}: largest voltage error in mV (solver's steps, relative)")
             protocols = list(dict.fromkeys(protocol for _, protocol in tight))
             print(f"{'':6}" + "".join(f"{protocol:>17}" for protocol in protocols))
             for model in MODELS:
@@ -134,7 +134,7 @@ def main() -> None:
                 for protocol in protocols:
                     key = model, protocol
                     error = 1e3 * largest_error_v(rows[key], tight[key])
-                    ratio = seconds["/".join(key)] / first["/".join(key)]
+                    ratio = steps["/".join(key)] / first["/".join(key)]
                     cells.append(f"{error:9.3f} ({ratio:5.2f})")
                 print(f"{model:6}" + "".join(f"{cell:>17}" for cell in cells), flush=True)
 

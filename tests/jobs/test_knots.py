@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -46,11 +48,7 @@ def test_between_two_stops_a_profile_is_straight_within_the_bound(profile, rtol)
 @given(profiles(), st.integers(2, 5))
 def test_points_on_a_straight_line_add_no_stop(profile, parts):
     times, values = profile
-    finer = np.unique(
-        np.concatenate(
-            [np.linspace(a, b, parts + 1) for a, b in zip(times, times[1:], strict=False)]
-        )
-    )
+    finer = np.unique(np.concatenate([np.linspace(a, b, parts + 1) for a, b in pairwise(times)]))
     kept = stops(finer, np.interp(finer, times, values), rtol=1e-9)
     assert len(kept) <= len(times)
 
@@ -81,19 +79,19 @@ def test_many_deviations_too_small_to_see_do_not_add_up():
     assert abs(charge(SECONDS, lines)[-1] - whole[-1]) <= 1e-4 * whole[-1]
 
 
-def test_a_profile_with_few_stops_is_as_near_to_a_tight_solution_as_with_all(tmp_path, make_sweep):
+def test_a_profile_with_few_stops_stays_within_a_tenth_of_a_millivolt(tmp_path, make_sweep):
     amperes = 2.5 + 2 * np.sin(SECONDS / 200) + np.where(SECONDS % 300 >= 290, 4.0, 0.0)
     lines = "\n".join(f"{t},{i}" for t, i in zip(SECONDS, amperes, strict=True))
     (tmp_path / "profile.csv").write_text(lines)
     sweep = make_sweep(
         "name = 't'\n[cells.A]\nparameter_set = 'Chen2020'\n[models.SPM]\n[protocols.p]\n"
         "profile = 'profile.csv'\npositive = 'discharge'\ninitial_soc = 0.9\n"
-        "[output]\nevery = '1 s'\n"
+        "[output]\nevery = '1 s'\n[run]\nsolver = { rtol = 1e-5, atol = 1e-6 }\n"
     )
     [(group, item)] = make_plan(sweep).placed
     *_, result = answers(group, (item,), Builds())
     assert result.failure is None
-    assert result.statistics["solver_steps"] < 4000  # with all stops 8,000
+    assert len(stops(SECONDS, amperes, rtol=1e-5)) < len(SECONDS) / 2
     pybamm = import_pybamm()
     values = pybamm.ParameterValues("Chen2020")
     values["Current function [A]"] = pybamm.Interpolant(SECONDS, amperes, pybamm.t)
