@@ -133,7 +133,7 @@ def running(seen: Iterable[tuple[float, int]], meter: Meter, workers: int) -> fl
 
 
 def measure(
-    cases: Iterable[Case], rounds: int, sample: int, workers: int, pybop: str | None
+    cases: Iterable[Case], rounds: int, sample: int, workers: int, limit: str, pybop: str | None
 ) -> tuple[dict[str, list[Swept]], dict[tuple[str, str], list[Measured]]]:
     """Return all that was measured, by row, and by row and competitor."""
     runs: dict[str, list[Swept]] = {}
@@ -146,11 +146,12 @@ def measure(
         for number in range(rounds):
             for case in cases:
                 counts = {"plain loop": sample, "BatchStudy": sample}
-                for kind in (LIMIT, *PEERS):
+                for kind in (limit, *PEERS):
                     asked = other if kind == "PyBOP" else own
                     count = min(case.tasks, counts.get(kind, 4 * sample))
                     if asked and (one := asked.measure(kind, case, count, workers)):
-                        found.setdefault((case.name, kind), []).append(one)
+                        name_of = LIMIT if kind == limit else kind
+                        found.setdefault((case.name, name_of), []).append(one)
                 (folder := Path(name) / f"{case.name}-{number}").mkdir()
                 runs.setdefault(case.name, []).append(swept(case, workers, folder))
                 print(f"round {number + 1}: {case.name}", file=sys.stderr)
@@ -212,14 +213,19 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=10, help="fresh simulations a round and row")
     parser.add_argument("--rows", nargs="+", choices=[case.name for case in ALL])
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--no-compile", action="store_true", help="the limit without a compiler")
     parser.add_argument("--pybop", metavar="PYTHON", help="an interpreter that can import pybop")
     args = parser.parse_args()
     chosen = [case for case in ALL if args.rows is None or case.name in args.rows]
     cases = [replace(case, tasks=max(4, round(case.tasks * args.scale))) for case in chosen]
-    runs, found = measure(cases, args.rounds, args.sample, args.workers, args.pybop)
+    limit = "limit, VM" if args.no_compile else LIMIT
+    runs, found = measure(cases, args.rounds, args.sample, args.workers, limit, args.pybop)
 
     print(f"{args.workers} workers, stored; medians of {args.rounds} rounds that took turns")
-    print("limit: C++ solver alone, compiled, core ms a task; next, how near to it battsweep is,")
+    functions = "not compiled" if args.no_compile else "compiled"
+    print(
+        f"limit: C++ solver alone, {functions}, core ms a task; next, how near battsweep is to it"
+    )
     print("  from nothing and once running, and the share of its core time inside the solver;")
     print("  then how many times more core time a peer needs for all tasks (* : its voltage is")
     print(f"  {1e3 * SAME_V:g} mV or more from the plain loop's at some time; - : it cannot)")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from battsweep.cli.sweep_file import load
+from battsweep.sweep.accuracy import expected_accuracy
 
 if TYPE_CHECKING:
     from battsweep.jobs.groups import Place
@@ -85,6 +86,7 @@ def describe(plan: Plan) -> list[str]:
         f"solver IDAKLU, rtol {run.rtol:g}, atol {run.atol:g};"
         f" time limit {run.time_limit_s:g} s a task; {run.format} shards"
     )
+    lines.append(f"  {expected_accuracy(run.rtol, run.atol)}")
     return lines
 
 
