@@ -44,12 +44,12 @@ initial_soc = 1.0
 
 def profiles(us06: Path) -> dict[str, tuple[Array, Array]]:
     """Return times and amperes, positive on discharge, of some ways to use a cell."""
-    seconds = np.arange(0, 1801.0)
+    hour, seconds = np.arange(0, 3601.0), np.arange(0, 1801.0)
     random = np.random.default_rng(1)
     driven = np.loadtxt(us06, delimiter=",", comments="#")
     switched = np.where(seconds % 600 < 400, 4.0, -2.0)
     return {
-        "smooth": (seconds, 2.5 + 2 * np.sin(seconds / 300)),
+        "smooth": (hour, 2.5 + 2 * np.sin(hour / 300)),
         "pulses": (seconds, np.where(seconds % 400 >= 380, 10.0, 0.5)),
         "measured": (seconds, switched + 0.002 * random.standard_normal(seconds.size)),
         "noise": (seconds, 2.5 + random.standard_normal(seconds.size)),
@@ -66,7 +66,7 @@ def write_sweep(folder: Path, tolerances: str, every_s: float) -> Path:
         rows = (f"{t!r},{i!r}" for t, i in zip(times.tolist(), amperes.tolist(), strict=True))
         (folder / f"{name}.csv").write_text("\n".join(rows))
         lines.append(f'[protocols.{name}]\nprofile = "{name}.csv"\npositive = "discharge"')
-        lines.append("initial_soc = 0.8")
+        lines.append("initial_soc = 0.6")
     rtol, atol = tolerances.split("/")
     lines.append(f"[output]\nevery = {every_s}\n")
     lines.append(f"[run]\nsolver = {{ rtol = {rtol}, atol = {atol} }}\n")

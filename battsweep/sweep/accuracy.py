@@ -10,7 +10,7 @@ _MEASURED = (
         1e-4,
         1e-6,
         "the voltage is within about 0.1 mV of a tight solution at constant currents and in steps;"
-        " in profiles within about 0.2 mV (SPM: 1 mV), with rtol 1e-5 within 0.1 mV",
+        " in profiles within about 0.3 mV (SPM: 1 mV), with rtol 1e-5 within 0.1 mV",
     ),
 )
 

@@ -14,7 +14,7 @@ def test_tight_tolerances_promise_a_tenth_of_a_millivolt_everywhere(rtol, atol):
 
 @pytest.mark.parametrize(("rtol", "atol"), [(1e-4, 1e-6), (5e-5, 1e-6), (1e-4, 1e-9)])
 def test_wider_ones_say_where_they_are_not_enough(rtol, atol):
-    assert "in profiles within about 0.2 mV (SPM: 1 mV)" in expected_accuracy(rtol, atol)
+    assert "in profiles within about 0.3 mV (SPM: 1 mV)" in expected_accuracy(rtol, atol)
 
 
 @pytest.mark.parametrize(("rtol", "atol"), [(1e-3, 1e-6), (1e-6, 1e-4)])
