@@ -1,4 +1,5 @@
 # make demo    environment from the pinned lock, then the main example
+# make bench   all tables; PYBOP=/path/to/a/python with PyBOP adds that peer
 # make test    checks and the whole test-suite
 PYTHON ?= python3
 VENV ?= .venv
@@ -22,6 +23,8 @@ check: $(VENV)/dev.done
 	$(BIN)/lint-imports
 
 bench: $(VENV)/run.done
+	$(BIN)/python benchmarks/speed.py $(if $(PYBOP),--pybop $(PYBOP))
+	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/first_result.py

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from battsweep.cli.arguments import wrong
 from battsweep.cli.output import print_json
 from battsweep.cli.sweep_file import load
+from battsweep.sweep.accuracy import expected_accuracy
 
 if TYPE_CHECKING:
     from battsweep.jobs.groups import Place
@@ -129,6 +130,7 @@ def describe(plan: Plan) -> list[str]:
         f"solver IDAKLU, rtol {run.rtol:g}, atol {run.atol:g};"
         f" time limit {run.time_limit_s:g} s a task; {run.format} shards"
     )
+    lines.append(f"  {expected_accuracy(run.rtol, run.atol)}")
     proven = sum(item.prove for _, item in to_compute(plan.placed, Standing(), run.proof))
     lines.append(f"proof: {proven} of them by a plain simulation too (run.proof = {run.proof!r})")
     return lines

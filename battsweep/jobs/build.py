@@ -14,6 +14,7 @@ from battsweep.jobs.compiled import obstacle
 from battsweep.jobs.direct import Direct, Track
 from battsweep.jobs.groups import Group, Item
 from battsweep.jobs.initial import CONCENTRATIONS, InitialCharge
+from battsweep.jobs.knots import stops
 from battsweep.jobs.physics import import_pybamm, make_model, mesh_points, parameter_values
 from battsweep.jobs.step_inputs import set_durations, with_inputs
 from battsweep.jobs.stepper import Stepped, Stepper
@@ -41,6 +42,7 @@ class Built:
         self.is_experiment = _has_steps(group)
         if group.protocol.profile is not None and not self.is_experiment:
             self.values.update({CURRENT: _interpolant(group)})
+        self.stops = _stops(group)
         self._names = {name: _input_name(name, self.is_experiment) for name in group.inputs}
         self.values.update({n: pybamm.InputParameter(i) for n, i in self._names.items()})
         self._charge = InitialCharge(self.values, model, tuple(self._names.values()))
@@ -183,8 +185,7 @@ class Built:
         return times, grid
 
     def _knots(self, duration_s: float) -> Any:
-        profile = self.group.protocol.profile
-        return np.array([0.0, duration_s] if profile is None else profile.times_s)
+        return np.array([0.0, duration_s]) if self.stops is None else self.stops
 
     def grid(self, end: float) -> NDArray[np.float64] | None:
         """Return the times to keep of a solve until ``end``; None where no grid is asked for."""
@@ -270,6 +271,14 @@ def _experiment(group: Group) -> Any:
         power = [-value for value in protocol.profile.values]
         steps = (pybamm.step.power(np.column_stack([protocol.profile.times_s, power])),)
     return pybamm.Experiment([steps] * protocol.cycles, period=group.output.every_s)
+
+
+def _stops(group: Group) -> NDArray[np.float64] | None:
+    """Return where a profile's solver must stop; None where there is no profile."""
+    profile = group.protocol.profile
+    if profile is None:
+        return None
+    return stops(np.array(profile.times_s), np.array(profile.values), rtol=group.rtol)
 
 
 def _interpolant(group: Group) -> Any:

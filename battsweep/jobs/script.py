@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
+import numpy as np
+
 from battsweep.jobs.classify import CURRENT
+from battsweep.jobs.knots import stops
 from battsweep.jobs.physics import model_classes
 from battsweep.sweep.quantities import current_a
 
@@ -36,7 +39,9 @@ def reproduce(record: Mapping[str, object]) -> str:
         f"model = pybamm.lithium_ion.{model['type']}({options or ''})",
         f"solver = pybamm.IDAKLUSolver(rtol={solver['rtol']!r}, atol={solver['atol']!r})",
         *_symbolic_mesh(model),
-        *_simulation(procedure, mesh, record["every_s"], symbolic="submesh" in model),
+        *_simulation(
+            procedure, mesh, record["every_s"], solver["rtol"], symbolic="submesh" in model
+        ),
         'print(solution["Voltage [V]"].entries)',
     ]
     return "\n".join(lines) + "\n"
@@ -85,6 +90,7 @@ def _simulation(
     procedure: Mapping[str, object],
     mesh: Mapping[str, object],
     every_s: object,
+    rtol: float,
     *,
     symbolic: bool,
 ) -> list[str]:
@@ -109,7 +115,7 @@ def _simulation(
         return [
             f"times = np.array({profile['times_s']!r})",
             f"charging = np.array({profile['values']!r})  # {profile['quantity']}",
-            *_profile(str(profile["quantity"]), arguments, every_s, initial),
+            *_profile(profile, arguments, every_s, initial, rtol),
         ]
     return _constant(procedure, arguments, every_s, initial)
 
@@ -139,17 +145,24 @@ def _constant(
     ]
 
 
-def _profile(quantity: str, arguments: str, every_s: object, initial: str) -> list[str]:
-    if quantity == "power":
+def _profile(
+    profile: Mapping[str, object], arguments: str, every_s: object, initial: str, rtol: float
+) -> list[str]:
+    if profile["quantity"] == "power":
         return [
             "step = pybamm.step.power(np.column_stack([times, -charging]))",
             f"experiment = pybamm.Experiment([step], period={every_s!r})",
             f"simulation = pybamm.Simulation({arguments}, experiment=experiment)",
             f"solution = simulation.solve(calc_esoh=False{initial})",
         ]
+    times = np.array(cast("list[float]", profile["times_s"]))
+    stop_at = stops(times, np.array(cast("list[float]", profile["values"])), rtol=rtol)
+    places = np.searchsorted(times, stop_at).tolist()
+    every_point = len(places) == len(times)
     interpolate = "" if every_s is None else f", t_interp=np.arange(0, times[-1], {every_s!r})"
     return [
         f"values[{CURRENT!r}] = pybamm.Interpolant(times, -charging, pybamm.t)",
         f"simulation = pybamm.Simulation({arguments})",
-        f"solution = simulation.solve(times{interpolate}{initial})",
+        "stops = times" if every_point else f"stops = times[{places!r}]  # straight between them",
+        f"solution = simulation.solve(stops{interpolate}{initial})",
     ]

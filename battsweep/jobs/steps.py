@@ -107,7 +107,7 @@ def _only_step(step: Step, exact: Array | None, built: Built, item: Item) -> Ste
         grid = built.grid(item.duration_s)
         if grid is None:
             raise ValueError("a solve at given times has a grid")
-        wanted = grid if profile is None else np.union1d(grid, profile.times_s)
+        wanted = grid if built.stops is None else np.union1d(grid, built.stops)
         kept = _places(step.times_s, wanted[wanted <= step.times_s[-1]])
         kept = np.union1d(kept, [len(step.times_s) - 1])
         values = {name: array[..., kept] for name, array in step.values.items()}

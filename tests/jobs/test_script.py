@@ -123,7 +123,7 @@ def stored(store, task):
 def computed(request, tmp_path_factory):
     """Return a store with a task a protocol, by each way to choose the times."""
     folder = tmp_path_factory.mktemp("script")
-    (folder / "current.csv").write_text("0,5\n600,5\n601,0\n1000,0\n1001,-2\n1830,-2\n")
+    (folder / "current.csv").write_text("0,5\n330,5\n600,5\n601,0\n1000,0\n1001,-2\n1830,-2\n")
     (folder / "power.csv").write_text("0,15\n600,15\n601,1\n1230,1\n")
     protocols = "".join(f"[protocols.{name}]\n{text}\n" for name, text in PROTOCOLS.items())
     store, ids = store_of(folder, f"{SIMULATIONS}{protocols}[output]\n{request.param}\n")
