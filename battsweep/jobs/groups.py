@@ -143,7 +143,7 @@ class Grouper:
         inputs: Sequence[str],
     ) -> Group:
         cell = self._cells[task.cell]
-        cell = Cell("", cell.parameter_set, {**cell.overrides, **constants})
+        cell = replace(cell, name="", overrides={**cell.overrides, **constants})
         model = replace(self._models[task.model], name="")
         # Whether a state of charge is set decides where a build starts; which, does not.
         soc = None if protocol.initial_soc is None else 1.0

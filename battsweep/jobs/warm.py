@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +17,6 @@ from battsweep.jobs.build import Built
 from battsweep.jobs.failures import classify_failure
 from battsweep.jobs.groups import FitItem, Group, Item
 from battsweep.jobs.solve import Result, attempt, captured_log
-from battsweep.sweep.spec import Cell
 
 KEPT_BUILDS = 4
 PR_SET_PDEATHSIG = 1
@@ -99,10 +99,15 @@ def _no_effect(name: str) -> str:
 
 def _built_alone(group: Group, item: Item) -> Result:
     """Solve a task with its inputs as constants of a model built for it alone."""
-    cell = Cell("", group.cell.parameter_set, {**group.cell.overrides, **item.inputs})
+    cell = replace(group.cell, overrides={**group.cell.overrides, **item.inputs})
     alone = replace(group, cell=cell, inputs=())
-    fixed = replace(item, inputs={})
-    return attempt(Built(alone), fixed)
+    try:
+        built = Built(alone)
+    except Exception as error:
+        return Result(
+            {}, {}, (), {}, failure=classify_failure(error), traceback=traceback.format_exc()
+        )
+    return attempt(built, replace(item, inputs={}))
 
 
 def die_with_parent() -> None:

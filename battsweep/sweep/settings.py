@@ -45,4 +45,6 @@ def read_run(value: object, *, faults: Faults) -> Run:
         rtol=solver.rtol,
         atol=solver.atol,
         max_tasks=table.max_tasks,
+        memory_limit_bytes=table.memory_limit,
+        retry_ladder=table.retry_ladder,
     )
