@@ -41,7 +41,7 @@ class Built:
             parameter_values=self.values,
             experiment=_experiment(group) if self.is_experiment else None,
             var_pts=mesh_points(group.model, model),
-            solver=pybamm.IDAKLUSolver(rtol=group.rtol, atol=group.atol, output_variables=outputs),
+            solver=_solver(group, outputs),
             cache_esoh=False,
         )
         self._state_inputs: frozenset[str] | None = None
@@ -162,6 +162,19 @@ class Built:
                 if isinstance(part, pybamm.InputParameter)
             )
         return frozenset(found & set(self.group.inputs))
+
+
+def _solver(group: Group, outputs: list[str]) -> Any:
+    """Return a new solver; where it gives up, what it has so far is returned with a warning."""
+    options = dict(group.solver_options)
+    return import_pybamm().IDAKLUSolver(
+        rtol=group.rtol,
+        atol=group.atol,
+        output_variables=outputs,
+        root_method=options.pop("root_method", None),
+        on_failure="warn",
+        options=options,
+    )
 
 
 def wanted_variables(group: Group) -> tuple[str, ...]:

@@ -1,9 +1,10 @@
-"""A process for solving that its worker may kill: hard time limits, crashes without harm."""
+"""A process for solving that its worker may kill: hard limits, crashes without harm."""
 
 from __future__ import annotations
 
 import multiprocessing
 import signal
+import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -15,21 +16,39 @@ from typing import Any
 from battsweep.errors import LostError
 from battsweep.jobs.failures import Failure
 from battsweep.jobs.groups import FitItem, Group, Item
+from battsweep.jobs.memory import in_words, memory_of
 from battsweep.jobs.solve import Result
 from battsweep.jobs.warm import Ready, serve
 
 BUILD_LIMIT_S = 600.0
 TRIES = 2  # a task whose process died is tried once more, alone
+LOOK_S = 0.05  # how often a process's memory is looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a process ended in the middle of a task.
+
+    ``certain`` is set where nothing but that task can be the cause.
+    """
+
+    failure: Failure
+    certain: bool
 
 
 @dataclass(slots=True)
 class Child:
-    """A warm solving process of one worker; started when first needed, replaced when dead."""
+    """A warm solving process of one worker; started when first needed, replaced when dead.
+
+    ``memory_limit_bytes`` is what it may hold; None for no limit.
+    """
 
     log_path: Path
+    memory_limit_bytes: int | None = None
     _process: BaseProcess | None = None
     _connection: Connection | None = field(default=None, repr=False)
     _order: int = 0
+    _answered: int = 0
 
     def solve(
         self, group: Group | None, items: Sequence[Item | FitItem], *, time_limit_s: float
@@ -37,7 +56,9 @@ class Child:
         """Yield for each item, in order, its result, the tries it took and the build time.
 
         A task that outlasts the limit, or whose process dies twice, fails
-        with that as its result; the others go on in a new process.
+        with that as its result; the others go on in a new process. So does
+        one that needs more memory than allowed, at once where the process
+        had done nothing else before, and else if it does so again alone.
         """
         done, tries = 0, 1
         while done < len(items):
@@ -51,8 +72,8 @@ class Child:
                     elif isinstance(answer, Result):
                         yield answer, tries, build_s
                         done, tries, build_s = done + 1, 1, 0.0
-                    elif answer.failure_class == "time-limit" or tries >= TRIES:
-                        yield _failed(answer), tries, 0.0
+                    elif answer.certain or tries >= TRIES:
+                        yield _failed(answer.failure), tries, 0.0
                         done, tries = done + 1, 1
                     else:
                         tries += 1
@@ -70,7 +91,7 @@ class Child:
 
     def _answers(
         self, group: Group | None, items: tuple[Item | FitItem, ...], limit: float
-    ) -> Generator[Ready | Result | Failure]:
+    ) -> Generator[Ready | Result | Ended]:
         """Yield what the process says, and a failure last if it had to go.
 
         A process whose answers are not all read is ended, so that no later
@@ -83,13 +104,14 @@ class Child:
             connection.send((self._order, group, items))
             allowed = max(BUILD_LIMIT_S, limit)
             for _ in range(1 + len(items)):
-                if not connection.poll(allowed):
-                    message = f"stopped after {allowed:g} s (run.time_limit)"
-                    yield Failure("time-limit", message)
+                ended = self._wait(connection, allowed)
+                if ended is not None:
+                    yield ended
                     return
                 order, answer = connection.recv()
                 if order != self._order:
                     raise LostError("the solving process answered another order")
+                self._answered += isinstance(answer, Result)
                 yield answer
                 allowed = limit
             finished = True
@@ -98,6 +120,24 @@ class Child:
         finally:
             if not finished:
                 self.stop()
+
+    def _wait(self, connection: Connection, allowed_s: float) -> Ended | None:
+        """Return once there is an answer, or how the wait for it had to end."""
+        deadline = time.monotonic() + allowed_s
+        limit = self.memory_limit_bytes
+        while not connection.poll(max(0.0, min(LOOK_S, deadline - time.monotonic()))):
+            if time.monotonic() >= deadline:
+                message = f"stopped after {allowed_s:g} s (run.time_limit)"
+                return Ended(Failure("time-limit", message), certain=True)
+            pid = None if self._process is None else self._process.pid
+            held = None if limit is None or pid is None else memory_of(pid)
+            if limit is not None and held is not None and held > limit:
+                message = (
+                    f"stopped at {in_words(held)} of memory; it may have"
+                    f" {in_words(limit)} (run.memory_limit)"
+                )
+                return Ended(Failure("memory", message), certain=not self._answered)
+        return None
 
     def _start(self) -> Connection:
         if self._connection is None or self._process is None or not self._process.is_alive():
@@ -117,10 +157,10 @@ class Child:
                 raise
             finally:
                 theirs.close()
-            self._connection, self._process = ours, process
+            self._connection, self._process, self._answered = ours, process, 0
         return self._connection
 
-    def _died(self) -> Failure:
+    def _died(self) -> Ended:
         if self._process is None:
             raise LostError("no process to solve in could be started")
         self._process.join(5)
@@ -128,9 +168,10 @@ class Child:
         self.stop()
         if code == -signal.SIGKILL:
             message = "its process was killed from outside, most likely for want of memory"
-            return Failure("memory", message)
+            return Ended(Failure("memory", message), certain=False)
         name = f"exit status {code}" if code is None or code >= 0 else signal.Signals(-code).name
-        return Failure("crashed", f"the process that solved it died ({name})")
+        failure = Failure("crashed", f"the process that solved it died ({name})")
+        return Ended(failure, certain=False)
 
 
 def _failed(failure: Failure) -> Result:

@@ -14,6 +14,7 @@ from typing import Any
 from battsweep.errors import LostError, StoreError
 from battsweep.jobs.chunks import Chunk, Queue
 from battsweep.jobs.cluster import local_cluster
+from battsweep.jobs.memory import share_of_memory
 from battsweep.jobs.plan import Plan
 from battsweep.jobs.progress import Progress
 from battsweep.jobs.worker import Order, compute_chunk, lost_receipt, provenance
@@ -111,7 +112,7 @@ def run_plan(
             ):
                 progress.started = time.monotonic()
                 log.write(f"{len(waiting)} of {progress.total} tasks on {workers} workers")
-                driver = Driver(plan, store, index, client, progress, log)
+                driver = Driver(plan, store, index, client, progress, log, workers=workers)
                 driver.drive(Queue(waiting.values(), workers=workers), stop, workers, on_progress)
                 log.write(f"done {progress.done}, failed {progress.failed}, left {progress.left}")
     return progress
@@ -150,6 +151,8 @@ class Driver:
         client: Any,
         progress: Progress,
         log: DriverLog,
+        *,
+        workers: int,
     ) -> None:
         self._plan = plan
         self._store = store
@@ -160,6 +163,7 @@ class Driver:
         self._chunk = index.last_chunk(plan.sweep_id)
         self._flying: dict[Any, Chunk] = {}
         self._last_worker = time.monotonic()
+        self._memory_limit = plan.sweep.run.memory_limit_bytes or share_of_memory(workers)
 
     def drive(
         self,
@@ -200,6 +204,7 @@ class Driver:
             attempt=chunk.attempt,
             time_limit_s=self._plan.sweep.run.time_limit_s,
             format=self._plan.sweep.run.format,
+            memory_limit_bytes=self._memory_limit,
         )
         future = self._client.submit(compute_chunk, order, pure=False, retries=0)
         self._flying[future] = chunk

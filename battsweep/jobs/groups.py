@@ -22,7 +22,9 @@ class Group:
 
     ``cell`` has the values that need a build of their own among its
     overrides; ``inputs`` are the PyBaMM parameters given at each solve;
-    ``key`` is equal for groups that are built alike.
+    ``key`` is equal for groups that are built alike. ``solver_options`` are
+    IDAKLU's, and "root_method". ``retry_ladder`` and ``time_limit_s`` say what
+    may be tried after the solver gave up.
     """
 
     key: str
@@ -33,6 +35,9 @@ class Group:
     output: Output
     rtol: float
     atol: float
+    solver_options: Mapping[str, float | str] = field(default_factory=dict)
+    retry_ladder: bool = True
+    time_limit_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,5 +175,7 @@ class Grouper:
                 output=self._sweep.output,
                 rtol=run.rtol,
                 atol=run.atol,
+                retry_ladder=run.retry_ladder,
+                time_limit_s=run.time_limit_s,
             )
         return self._groups[what]

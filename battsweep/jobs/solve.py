@@ -16,9 +16,10 @@ import numpy as np
 from battsweep.data.columns import CYCLE, STEP, TIME
 from battsweep.data.convert import from_pybamm
 from battsweep.jobs.build import Built
-from battsweep.jobs.failures import Failure, classify_failure
+from battsweep.jobs.failures import Failure, advised, classify_failure
 from battsweep.jobs.groups import Item
 from battsweep.jobs.physics import import_pybamm
+from battsweep.jobs.silent import listened
 from battsweep.jobs.steps import count_steps, finite_part, measured_times, skipped, steps_of
 from battsweep.jobs.summarise import Array, Step, summarise
 from battsweep.sweep.spec import Measured, Output
@@ -80,6 +81,9 @@ class Watch:
 
     def on_experiment_infeasible_event(self, logs: Mapping[str, Any]) -> None:
         """Keep that a step ended at an event that the protocol does not name."""
+        if logs["termination"] == "failure":
+            self.failure = Failure("solver", f"{_where(logs)}: the solver gave up")
+            return
         message = f"{_where(logs)}: ended early by {logs['termination']}"
         self.failure = Failure("infeasible", message)
 
@@ -101,7 +105,7 @@ def attempt(built: Built, item: Item) -> Result:
                 solved, built.group.output, item.measured, by_cycle=built.is_experiment
             )
         except Exception as error:  # every error becomes an outcome
-            solved = Solved((), classify_failure(error))
+            solved = Solved((), advised(classify_failure(error)))
             columns, numbers = {}, {"summary": {}, "cycles": ()}
             text = traceback.format_exc()
     return Result(
@@ -126,13 +130,14 @@ def solve(built: Built, inputs: Mapping[str, float], *, item: Item) -> Solved:
     watch = Watch()
     for longer in (1, 10, 10):
         item = replace(item, duration_s=item.duration_s * longer)
-        solution = built.solve(
-            inputs,
-            initial_soc=item.initial_soc,
-            duration_s=item.duration_s,
-            callback=watch,
-            also_at_s=None if item.measured is None else measured_times(item.measured),
-        )
+        with listened() as said:
+            solution = built.solve(
+                inputs,
+                initial_soc=item.initial_soc,
+                duration_s=item.duration_s,
+                callback=watch,
+                also_at_s=None if item.measured is None else measured_times(item.measured),
+            )
         if not _without_end(solution, built, item):
             break
     if isinstance(solution, import_pybamm().EmptySolution):
@@ -143,7 +148,9 @@ def solve(built: Built, inputs: Mapping[str, float], *, item: Item) -> Solved:
     failure = failure or _not_finite(steps)
     if failure is not None:
         steps = tuple(step for step in map(finite_part, steps) if len(step.times_s))
-    return Solved(steps, failure, _statistics(solution), skipped(solution, built))
+        failure = advised(failure, said.gave_up)
+    notes = (*skipped(solution, built), *said.notes())
+    return Solved(steps, failure, _statistics(solution), notes)
 
 
 def _without_end(solution: Any, built: Built, item: Item) -> bool:
@@ -164,7 +171,7 @@ def _silent_failure(solution: Any, built: Built, item: Item) -> Failure | None:
             return Failure("infeasible", message)
         return None
     if solution.termination == "failure":
-        return Failure("solver", f"the solver stopped at {solution.t[-1]:.6g} s")
+        return Failure("solver", f"the solver gave up at {solution.t[-1]:.6g} s")
     end = f"{solution.t[-1]:.6g} of {item.duration_s:.6g} s by {solution.termination}"
     early = solution.t[-1] < item.duration_s * (1 - 1e-9)
     if protocol.profile is not None:

@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from battsweep.jobs.build import Built
 from battsweep.jobs.failures import classify_failure
 from battsweep.jobs.groups import FitItem, Group, Item
+from battsweep.jobs.ladder import Ladder
 from battsweep.jobs.solve import Result, attempt, captured_log
 
 KEPT_BUILDS = 4
@@ -35,6 +36,7 @@ class Builds:
     def __init__(self, kept: int = KEPT_BUILDS) -> None:
         self._kept = kept
         self._builds: OrderedDict[str, Built] = OrderedDict()
+        self.ladder = Ladder()
 
     def get(self, group: Group, example: Mapping[str, float], initial_soc: float | None) -> Built:
         """Return a group's built model, built with example inputs where it is not there."""
@@ -84,7 +86,10 @@ def answers(
     yield Ready(time.perf_counter() - started)
     notes = log if built is None else [*log, *map(_no_effect, built.unused_inputs())]
     for item in simulations:
-        result = attempt(built, item) if built is not None else _built_alone(group, item)
+        if built is not None:
+            result = builds.ladder.climb(group, item, attempt(built, item))
+        else:
+            result = _built_alone(group, item, builds.ladder)
         yield replace(
             result,
             log="\n".join(filter(None, [*notes, result.log])),
@@ -97,17 +102,18 @@ def _no_effect(name: str) -> str:
     return f"{name!r} is in no equation of this model: only outputs made of it can change"
 
 
-def _built_alone(group: Group, item: Item) -> Result:
+def _built_alone(group: Group, item: Item, ladder: Ladder) -> Result:
     """Solve a task with its inputs as constants of a model built for it alone."""
     cell = replace(group.cell, overrides={**group.cell.overrides, **item.inputs})
-    alone = replace(group, cell=cell, inputs=())
+    alone = replace(group, key=f"{group.key}-{item.task.id}", cell=cell, inputs=())
+    fixed = replace(item, inputs={})
     try:
         built = Built(alone)
     except Exception as error:
         return Result(
             {}, {}, (), {}, failure=classify_failure(error), traceback=traceback.format_exc()
         )
-    return attempt(built, replace(item, inputs={}))
+    return ladder.climb(alone, fixed, attempt(built, fixed))
 
 
 def die_with_parent() -> None:

@@ -39,6 +39,7 @@ class Order:
     attempt: int
     time_limit_s: float
     format: str
+    memory_limit_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ def compute_chunk(order: Order) -> Delivered:
     """Solve a chunk's tasks and commit its shard; runs in a Dask worker."""
     started = time.perf_counter()
     child = _child(order.store)
+    child.memory_limit_bytes = order.memory_limit_bytes
     receipts: list[Receipt] = []
     series: list[pa.Table] = []
     built_s = 0.0
