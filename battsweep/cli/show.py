@@ -142,6 +142,7 @@ def _attempt(receipt: Receipt, provenance: Mapping[str, object]) -> list[str]:
         facts["message"] = receipt.message
     facts |= {name: _flat(value) for name, value in provenance.items()}
     lines = _pairs(f"Attempt {receipt.attempt}", facts | dict(receipt.statistics))
+    lines += _pairs("Tried", {str(one["rung"]): _try(one) for one in receipt.tries})
     if receipt.traceback:
         tail = receipt.traceback.rstrip().splitlines()
         more = len(tail) > _TRACEBACK_LINES
@@ -149,6 +150,16 @@ def _attempt(receipt: Receipt, provenance: Mapping[str, object]) -> list[str]:
         lines += [f"    {line}" for line in tail[-_TRACEBACK_LINES:]]
         lines.append("")
     return lines
+
+
+def _try(one: Mapping[str, Any]) -> str:
+    """Return how one rung of the retry ladder went, and with which settings."""
+    if "settings" not in one:
+        return str(one["message"])
+    failure = one["failure_class"]
+    went = "solved it" if failure is None else f"{failure}: {one['message']}"
+    settings = ", ".join(f"{name} {_flat(value)}" for name, value in one["settings"].items())
+    return f"{went.partition(';')[0]} ({settings})"
 
 
 def _pairs(title: str, values: Mapping[str, object]) -> list[str]:

@@ -34,6 +34,7 @@ class Ended:
 
     failure: Failure
     certain: bool
+    wall_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ class Child:
                         yield answer, tries, build_s
                         done, tries, build_s = done + 1, 1, 0.0
                     elif answer.certain or tries >= TRIES:
-                        yield _failed(answer.failure), tries, 0.0
+                        yield _failed(answer), tries, 0.0
                         done, tries = done + 1, 1
                     else:
                         tries += 1
@@ -123,12 +124,13 @@ class Child:
 
     def _wait(self, connection: Connection, allowed_s: float) -> Ended | None:
         """Return once there is an answer, or how the wait for it had to end."""
-        deadline = time.monotonic() + allowed_s
+        began = time.monotonic()
+        deadline = began + allowed_s
         limit = self.memory_limit_bytes
         while not connection.poll(max(0.0, min(LOOK_S, deadline - time.monotonic()))):
             if time.monotonic() >= deadline:
                 message = f"stopped after {allowed_s:g} s (run.time_limit)"
-                return Ended(Failure("time-limit", message), certain=True)
+                return Ended(Failure("time-limit", message), certain=True, wall_s=allowed_s)
             pid = None if self._process is None else self._process.pid
             held = None if limit is None or pid is None else memory_of(pid)
             if limit is not None and held is not None and held > limit:
@@ -136,7 +138,8 @@ class Child:
                     f"stopped at {in_words(held)} of memory; it may have"
                     f" {in_words(limit)} (run.memory_limit)"
                 )
-                return Ended(Failure("memory", message), certain=not self._answered)
+                passed_s = time.monotonic() - began
+                return Ended(Failure("memory", message), not self._answered, passed_s)
         return None
 
     def _start(self) -> Connection:
@@ -174,5 +177,5 @@ class Child:
         return Ended(failure, certain=False)
 
 
-def _failed(failure: Failure) -> Result:
-    return Result({}, {}, (), {}, failure=failure, wall_s=0.0)
+def _failed(ended: Ended) -> Result:
+    return Result({}, {}, (), {}, failure=ended.failure, wall_s=ended.wall_s)

@@ -11,10 +11,16 @@ INFEASIBLE_TEXTS = (
     "event exceeded in initial conditions",
     "is not between the voltage limits",
     "initial conditions are infeasible",
+    "is outside the range of possible values",
 )
 
 
 ADVICE = (
+    (
+        "non-positive at initial conditions",
+        "the cell is beyond this limit before it starts: begin at another state of charge; an"
+        " initial concentration above its maximum, a stoichiometry out of range, does this too",
+    ),
     (
         "crack length larger than particle radius",
         "cracks have grown through the particles: lower the cracking rate, or do fewer cycles",
@@ -22,6 +28,11 @@ ADVICE = (
     (
         "porosity cut-off",
         "the pores are clogged or empty: lower the rate of the side reactions, or do fewer cycles",
+    ),
+    (
+        "outside the range of possible values",
+        "the electrodes cannot hold this lithium: a stoichiometry would be out of range; look at"
+        " the maximum concentrations, volume fractions and initial concentrations",
     ),
     (
         "stoichiometry",

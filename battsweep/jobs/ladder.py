@@ -39,12 +39,11 @@ RUNGS = (
         options={
             "dt_max": 10.0,
             "dt_init": 1e-6,
-            "max_num_steps": 1_000_000,
-            "max_error_test_failures": 100,
-            "max_convergence_failures": 1000,
+            "max_error_test_failures": 50,
         },
     ),
-    Rung("another initial state", options={"root_method": "lm", "newton_mode": "full"}),
+    # SciPy's "lm" can stay in an ill-posed initial state for ever; CasADi's method gives up.
+    Rung("another initial state", options={"root_method": "casadi", "newton_mode": "full"}),
     Rung("finer mesh", mesh=2),
     Rung("looser tolerances", tolerances=10.0),
 )
@@ -154,6 +153,7 @@ def _with(
         result,
         failure=failed,
         tries=tuple(tries),
+        note=note,
         log="\n".join(filter(None, [note, result.log])),
         wall_s=first.wall_s + time.perf_counter() - began,
     )

@@ -40,7 +40,10 @@ class Solved:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """What a task leaves behind; ``columns`` are its rows by name on disk."""
+    """What a task leaves behind; ``columns`` are its rows by name on disk.
+
+    ``note`` says how far it is from what was asked for, where it is.
+    """
 
     columns: Mapping[str, Array]
     summary: Mapping[str, float | None]
@@ -55,6 +58,7 @@ class Result:
     method: str = ""
     proof: Mapping[str, object] = field(default_factory=dict)
     tries: tuple[Mapping[str, object], ...] = ()
+    note: str = ""
 
 
 class Watch:

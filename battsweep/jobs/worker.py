@@ -111,7 +111,7 @@ def receipt(task: Task, result: Result, attempt: int) -> Receipt:
         outcome="done" if failure is None else "failed",
         attempt=attempt,
         failure_class=None if failure is None else failure.failure_class,
-        message=None if failure is None else failure.message,
+        message=(result.note or None) if failure is None else failure.message,
         traceback=result.traceback,
         partial=failure is not None and rows > 0,
         row_count=rows,
