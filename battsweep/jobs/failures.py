@@ -54,6 +54,10 @@ ADVICE = (
         " 'Lower voltage cut-off [V]' or the current",
     ),
     (
+        "every step was skipped",
+        "begin at another state of charge, or change what ends the steps",
+    ),
+    (
         "interpolat",
         "a table of the parameter set is left: give it more points, or end the step earlier",
     ),

@@ -146,7 +146,7 @@ def solve(built: Built, inputs: Mapping[str, float], *, item: Item) -> Solved:
             break
     if isinstance(solution, import_pybamm().EmptySolution):
         message = "every step was skipped, as its end condition held at its start"
-        return Solved((), Failure("infeasible", message))
+        return Solved((), advised(Failure("infeasible", message)))
     steps = steps_of(solution, built, item)
     failure = watch.failure or _silent_failure(solution, built, item)
     failure = failure or _not_finite(steps)
