@@ -29,23 +29,27 @@ LOOK_S = 0.05  # how often a process's memory is looked at
 class Ended:
     """How a process ended in the middle of a task.
 
-    ``certain`` is set where nothing but that task can be the cause.
+    ``certain`` is set where nothing but that task can be the cause, and
+    ``building`` where it was its whole group's model that took too long.
     """
 
     failure: Failure
     certain: bool
     wall_s: float = 0.0
+    building: bool = False
 
 
 @dataclass(slots=True)
 class Child:
     """A warm solving process of one worker; started when first needed, replaced when dead.
 
-    ``memory_limit_bytes`` is what it may hold; None for no limit.
+    ``memory_limit_bytes`` is what it may hold; None for no limit. A model may
+    take ``build_limit_s`` to build, or the time limit where that is longer.
     """
 
     log_path: Path
     memory_limit_bytes: int | None = None
+    build_limit_s: float = BUILD_LIMIT_S
     _process: BaseProcess | None = None
     _connection: Connection | None = field(default=None, repr=False)
     _order: int = 0
@@ -59,7 +63,8 @@ class Child:
         A task that outlasts the limit, or whose process dies twice, fails
         with that as its result; the others go on in a new process. So does
         one that needs more memory than allowed, at once where the process
-        had done nothing else before, and else if it does so again alone.
+        had done nothing else before, and else if it does so again alone. Where
+        the model itself is not built in time, all fail at once.
         """
         done, tries = 0, 1
         while done < len(items):
@@ -73,6 +78,9 @@ class Child:
                     elif isinstance(answer, Result):
                         yield answer, tries, build_s
                         done, tries, build_s = done + 1, 1, 0.0
+                    elif answer.building:
+                        yield from ((_failed(answer), tries, 0.0) for _ in items[done:])
+                        return
                     elif answer.certain or tries >= TRIES:
                         yield _failed(answer), tries, 0.0
                         done, tries = done + 1, 1
@@ -103,9 +111,9 @@ class Child:
         try:
             connection = self._start()
             connection.send((self._order, group, items))
-            allowed = max(BUILD_LIMIT_S, limit)
+            allowed, what = max(self.build_limit_s, limit), "the building of its model"
             for _ in range(1 + len(items)):
-                ended = self._wait(connection, allowed)
+                ended = self._wait(connection, allowed, what)
                 if ended is not None:
                     yield ended
                     return
@@ -114,7 +122,7 @@ class Child:
                     raise LostError("the solving process answered another order")
                 self._answered += isinstance(answer, Result)
                 yield answer
-                allowed = limit
+                allowed, what = limit, ""
             finished = True
         except (EOFError, OSError):
             yield self._died()
@@ -122,15 +130,19 @@ class Child:
             if not finished:
                 self.stop()
 
-    def _wait(self, connection: Connection, allowed_s: float) -> Ended | None:
-        """Return once there is an answer, or how the wait for it had to end."""
+    def _wait(self, connection: Connection, allowed_s: float, what: str) -> Ended | None:
+        """Return once there is an answer, or how the wait for it had to end.
+
+        ``what`` is empty but for the building of a model.
+        """
         began = time.monotonic()
         deadline = began + allowed_s
         limit = self.memory_limit_bytes
         while not connection.poll(max(0.0, min(LOOK_S, deadline - time.monotonic()))):
             if time.monotonic() >= deadline:
-                message = f"stopped after {allowed_s:g} s (run.time_limit)"
-                return Ended(Failure("time-limit", message), certain=True, wall_s=allowed_s)
+                message = f"{what} was stopped" if what else "stopped"
+                failure = Failure("time-limit", f"{message} after {allowed_s:g} s (run.time_limit)")
+                return Ended(failure, certain=True, wall_s=allowed_s, building=bool(what))
             pid = None if self._process is None else self._process.pid
             held = None if limit is None or pid is None else memory_of(pid)
             if limit is not None and held is not None and held > limit:

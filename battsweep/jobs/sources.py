@@ -93,7 +93,7 @@ def _module(source: Source) -> ModuleType:
     module.__file__ = source.file
     sys.modules[name] = module
     try:
-        exec(compile(source.text, source.file, "exec"), vars(module))
+        exec(compile(source.text, source.file, "exec", dont_inherit=True), vars(module))
     except BaseException as error:
         del sys.modules[name]
         if not isinstance(error, Exception | SystemExit):

@@ -22,7 +22,7 @@ from battsweep.store.store import open_store
 from battsweep.sweep.load import load_sweep
 
 BAD = Path(__file__).parent / "bad"
-LIMIT_S = 5.0
+LIMIT_S = 8.0
 EXPECTED = {
     "stuck": ("time-limit", "run.time_limit"),
     "aborts": ("crashed", "SIGABRT"),
@@ -125,6 +125,26 @@ def test_a_greedy_task_is_stopped_and_only_tried_again_where_it_had_company(chil
     [(result, tries, _)] = child.solve(greedy_group, (greedy,), time_limit_s=60)
     assert result.failure.failure_class == "memory"
     assert tries == 2  # the first time, what was there before could have been the cause
+
+
+def test_a_model_that_is_never_built_fails_all_its_tasks_at_once(tmp_path):
+    text = write(tmp_path, bad=True).read_text().replace("models.py:stuck", "models.py:never_built")
+    (tmp_path / "bad.toml").write_text(
+        text.replace("model != 'SPM' and", "model != 'SPM' and model != 'stuck' and")
+    )
+    placed = make_plan(load_sweep(tmp_path / "bad.toml")).placed
+    mine = [(group, item) for group, item in placed if item.task.model == "stuck"]
+    assert len(mine) == 4
+    child = Child(tmp_path / "child.log", build_limit_s=10.0)
+    began = time.monotonic()
+    try:
+        results = list(child.solve(mine[0][0], [item for _, item in mine], time_limit_s=1))
+    finally:
+        child.stop()
+    assert time.monotonic() - began < 4 * 10  # each for itself would take as long
+    assert {result.failure.failure_class for result, _, _ in results} == {"time-limit"}
+    assert len(results) == 4
+    assert all("building of its model" in result.failure.message for result, _, _ in results)
 
 
 def test_memory_is_told_in_full_and_shared_among_workers():

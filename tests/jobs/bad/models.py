@@ -46,6 +46,13 @@ def allocates():
     return pybamm.lithium_ion.SPM()
 
 
+def never_built():
+    """Return a model, but never in a process that would solve it."""
+    while solving():
+        pass
+    return pybamm.lithium_ion.SPM()
+
+
 def accuracy(allowed):
     """Return SPM with a state whose relative error is watched; it fails where not ``allowed``."""
     model = pybamm.lithium_ion.SPM()
