@@ -64,17 +64,20 @@ def show(arguments: argparse.Namespace) -> int:
 
 def _for_script(store: Store, record: TaskRecord) -> dict[str, object]:
     """Return the task with what its script needs besides: solver, times, the set's file."""
-    from battsweep.store.layout import parameters_path
-    from battsweep.store.sweeps import read_sweep
+    from battsweep.store.layout import parameters_path, sweep_folder
+    from battsweep.store.sweeps import read_sweep, source_name
 
     plan = read_sweep(store.path, record.sweep).plan
     run, output = plan["run"], plan["output"]
+    sources = [record.model_content.get("source"), record.parameter_source]
+    folder = sweep_folder(store.path.resolve(), record.sweep)
     fitted = [receipt.fit for receipt, _ in store.attempts(record.task_id) if receipt.fit]
     return {
         **asdict(record),
         "fitted": fitted[-1]["parameters"] if fitted else {},
         "solver": {"rtol": run["rtol"], "atol": run["atol"]},
         "every_s": output["every_s"],
+        "sources": {digest: str(folder / source_name(digest)) for digest in sources if digest},
         "parameter_file": str(parameters_path(store.path.resolve(), record.parameter_set_sha256)),
     }
 
@@ -117,9 +120,14 @@ def _labels(record: TaskRecord) -> dict[str, object]:
     }
     return {
         "cell": f"{record.cell} (parameter set {record.parameter_set})",
-        "model": f"{record.model} ({model.get('type')})",
+        "model": f"{record.model} ({model.get('type')}{_source(model.get('source'))})",
         "protocol": f"{record.protocol}: {steps.get(kind, kind)}",
     }
+
+
+def _source(digest: object) -> str:
+    """Return where a user's own model is from, in words; its file is kept with the sweep."""
+    return f" of source-{str(digest)[:16]}.py" if digest else ""
 
 
 def _attempt(receipt: Receipt, provenance: Mapping[str, object]) -> list[str]:
@@ -137,6 +145,7 @@ def _attempt(receipt: Receipt, provenance: Mapping[str, object]) -> list[str]:
     facts |= {name: _flat(value) for name, value in provenance.items()}
     lines = _pairs(f"Attempt {receipt.attempt}", facts | dict(receipt.statistics))
     lines += _proof(receipt)
+    lines += _pairs("Tried", {str(one["rung"]): _try(one) for one in receipt.tries})
     if receipt.traceback:
         tail = receipt.traceback.rstrip().splitlines()
         more = len(tail) > _TRACEBACK_LINES
@@ -159,6 +168,16 @@ def _proof(receipt: Receipt) -> list[str]:
         found = f"{one['difference']:.2g} of {one['tolerance']:.2g} {one['unit']} allowed"
         told[name] = found
     return _pairs("Against plain PyBaMM", told)
+
+
+def _try(one: Mapping[str, Any]) -> str:
+    """Return how one rung of the retry ladder went, and with which settings."""
+    if "settings" not in one:
+        return str(one["message"])
+    failure = one["failure_class"]
+    went = "solved it" if failure is None else f"{failure}: {one['message']}"
+    settings = ", ".join(f"{name} {_flat(value)}" for name, value in one["settings"].items())
+    return f"{went.partition(';')[0]} ({settings})"
 
 
 def _pairs(title: str, values: Mapping[str, object]) -> list[str]:

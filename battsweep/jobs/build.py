@@ -61,12 +61,7 @@ class Built:
             experiment=_experiment(group) if self.is_experiment else None,
             submesh_types=submesh_types(group.model, model),
             var_pts=mesh_points(group.model, model),
-            solver=pybamm.IDAKLUSolver(
-                rtol=group.rtol,
-                atol=group.atol,
-                output_variables=outputs,
-                options={"compile": self.compiled},
-            ),
+            solver=_solver(group, outputs, compiled=self.compiled),
             cache_esoh=False,
         )
         self._state: tuple[object, ...] | None = None
@@ -229,6 +224,19 @@ class Built:
         if soc is None or self._charge.as_inputs:
             return None
         return self._charge.depends_on(soc, given)
+
+
+def _solver(group: Group, outputs: list[str], *, compiled: bool) -> Any:
+    """Return a new solver; where it gives up, what it has so far is returned with a warning."""
+    options = {"compile": compiled, **group.solver_options}
+    return import_pybamm().IDAKLUSolver(
+        rtol=group.rtol,
+        atol=group.atol,
+        output_variables=outputs,
+        root_method=options.pop("root_method", None),
+        on_failure="warn",
+        options=options,
+    )
 
 
 def wanted_variables(group: Group) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from battsweep.jobs.enters import geometry_names
 from battsweep.jobs.physics import (
     base_parameter_values,
     canonical_step,
+    entry_point_models,
+    given_options,
     import_pybamm,
     make_model,
     mesh_points,
@@ -90,13 +92,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def _resolve_cell(sweep: Sweep, cell: Cell, faults: list[Fault]) -> tuple[ResolvedCell, str] | None:
     place = f"cells.{cell.name}"
     try:
-        base = base_parameter_values(cell.parameter_set)
+        base = base_parameter_values(cell.parameter_set, cell.source)
         serialised = base.to_json()
     except Exception as error:  # a set may be any user's file or entry point
         known = list(import_pybamm().parameter_sets)
         reason = f"{type(error).__name__}: {_first_line(error)}"
         message = f"cannot read {cell.parameter_set!r} ({reason})"
-        if not cell.parameter_set.endswith(".json") and cell.parameter_set not in known:
+        if cell.source is not None:
+            message = str(error) if isinstance(error, ValueError) else reason
+        elif not cell.parameter_set.endswith(".json") and cell.parameter_set not in known:
             hint = did_you_mean(cell.parameter_set, known) or f"; known sets: {', '.join(known)}"
             message = f"PyBaMM has no parameter set {cell.parameter_set!r}{hint}"
         faults.append(Fault(str(sweep.path), f"{place}.parameter_set", message))
@@ -118,6 +122,7 @@ def _resolve_cell(sweep: Sweep, cell: Cell, faults: list[Fault]) -> tuple[Resolv
         sha256=hashlib.sha256(text.encode()).hexdigest(),
         content={**content, **changed},
         changed=changed,
+        source=None if cell.source is None else cell.source.sha256,
     )
     return resolved, text
 
@@ -131,23 +136,34 @@ def _content_value(value: object) -> float | str:
 
 def _resolve_model(sweep: Sweep, model: Model, faults: list[Fault]) -> Any | None:
     place = f"models.{model.name}"
-    known = model_classes()
+    known = [*model_classes(), *entry_point_models()]
+    if model.source is not None:
+        known.append(model.type)
     if model.type not in known:
         hint = did_you_mean(model.type, known) or f"; known models: {', '.join(sorted(known))}"
         message = f"PyBaMM has no lithium-ion model {model.type!r}{hint}"
         faults.append(Fault(str(sweep.path), f"{place}.type", message))
         return None
-    points = known[model.type]().default_var_pts
+    try:
+        made = make_model(model)
+    except Exception as error:  # OptionError, and others for odd values
+        message = _first_line(error)
+        if model.options:
+            message = f"{message} (options: {dict(model.options)!r})"
+        key = "options" if model.type in model_classes() else "type"
+        faults.append(Fault(str(sweep.path), f"{place}.{key}", message))
+        made = None
+    points = (_default_model(model) if made is None else made).default_var_pts
     for name in model.mesh:
         if name not in points:
             message = f"not a mesh domain of {model.type}{did_you_mean(name, points)}"
             faults.append(Fault(str(sweep.path), f"{place}.mesh.{name}", message))
-    try:
-        return make_model(model)
-    except Exception as error:  # OptionError, and others for odd values
-        message = f"{_first_line(error)} (options: {dict(model.options)!r})"
-        faults.append(Fault(str(sweep.path), f"{place}.options", message))
-        return None
+    return made
+
+
+def _default_model(model: Model) -> Any:
+    classes = model_classes()
+    return classes.get(model.type, classes["SPM"])()
 
 
 def _model_content(model: Model, made: Any, *, symbolic: bool) -> dict[str, object]:
@@ -157,6 +173,13 @@ def _model_content(model: Model, made: Any, *, symbolic: bool) -> dict[str, obje
         "options": options,
         "mesh": mesh_points(model, made),
     }
+    if model.source is not None:
+        # Its options are what the file says besides: a function may use them as it likes.
+        given = json.loads(json.dumps(given_options(model)))
+        source = {"source": model.source.sha256, "given": given}
+        content = {**content, **source, "type": model.source.function}
+    elif model.type in entry_point_models():
+        content = {**content, "package": entry_point_models()[model.type]}
     # Another discretisation gives other numbers, so it is part of what is computed.
     return {**content, "submesh": "symbolic"} if symbolic else content
 

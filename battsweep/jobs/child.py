@@ -1,12 +1,13 @@
-"""A process for solving that its worker may kill: hard time limits, crashes without harm."""
+"""A process for solving that its worker may kill: hard limits, crashes without harm."""
 
 from __future__ import annotations
 
 import multiprocessing
 import signal
+import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -15,6 +16,7 @@ from battsweep.errors import LostError
 from battsweep.jobs.failures import Failure
 from battsweep.jobs.forking import abandon_server, context
 from battsweep.jobs.groups import FitItem, Group, Item
+from battsweep.jobs.memory import in_words, memory_of
 from battsweep.jobs.proof import unproven
 from battsweep.jobs.solve import Result
 from battsweep.jobs.warm import Ahead, Building, Proving, Ready, serve
@@ -22,19 +24,30 @@ from battsweep.jobs.warm import Ahead, Building, Proving, Ready, serve
 BUILD_LIMIT_S = 600.0
 LIST_LIMIT_S = 2.0
 TRIES = 2  # a task whose process died is tried once more, alone
+LOOK_S = 0.05  # how often a process's memory is looked at
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
-    """Why a process had to go, and how many tasks it had in hand: each a suspect."""
+class Ended:
+    """How a process ended in the middle of a task.
+
+    ``certain`` is set where nothing but that task can be the cause, and
+    ``building`` where it was its whole group's model that took too long. It had
+    ``suspects`` tasks in hand.
+    """
 
     failure: Failure
-    suspects: int
+    certain: bool
+    wall_s: float = 0.0
+    building: bool = False
+    suspects: int = 1
 
 
-def _gone(failure: Failure, ahead: int, proving: Result | None) -> Gone | list[Result]:
+def _gone(ended: Ended, ahead: int, proving: Result | None) -> Ended | list[Result]:
     """Return what a lost process leaves: suspects, or a result that is only unproven."""
-    return Gone(failure, ahead) if proving is None else [unproven(proving, failure)]
+    if proving is not None:
+        return [unproven(proving, ended.failure)]
+    return replace(ended, suspects=ahead)
 
 
 def allowed_s(ahead: Ahead) -> float:
@@ -44,14 +57,21 @@ def allowed_s(ahead: Ahead) -> float:
 
 @dataclass(slots=True)
 class Child:
-    """A warm solving process of one worker; started when first needed, replaced when dead."""
+    """A warm solving process of one worker; started when first needed, replaced when dead.
+
+    ``memory_limit_bytes`` is what it may hold; None for no limit. A model may
+    take ``build_limit_s`` to build, or the time limit where that is longer.
+    """
 
     log_path: Path
     plain_limit_s: float = BUILD_LIMIT_S
+    memory_limit_bytes: int | None = None
+    build_limit_s: float = BUILD_LIMIT_S
     _process: BaseProcess | None = None
     _connection: Connection | None = field(default=None, repr=False)
     _alive: Connection | None = field(default=None, repr=False)
     _order: int = 0
+    _answered: int = 0
 
     @property
     def pid(self) -> int | None:
@@ -64,7 +84,10 @@ class Child:
         """Yield for each item, in order, its result, the tries it took and the build time.
 
         A task that outlasts the limit, or whose process dies twice, fails
-        with that as its result; the others go on in a new process.
+        with that as its result; the others go on in a new process. So does
+        one that needs more memory than allowed, at once where the process
+        had done nothing else before, and else if it does so again alone. Where
+        the model itself is not built in time, all fail at once.
         """
         done = suspects = 0
         while done < len(items):
@@ -82,10 +105,11 @@ class Child:
                             build_s = 0.0
                         done += len(answer)
                         suspects = max(0, suspects - len(answer))
-                    elif answer.suspects == 1 and (
-                        answer.failure.failure_class == "time-limit" or tries >= TRIES
-                    ):
-                        yield _failed(answer.failure), tries, 0.0
+                    elif answer.building:
+                        yield from ((_failed(answer), tries, 0.0) for _ in items[done:])
+                        return
+                    elif answer.suspects == 1 and (answer.certain or tries >= TRIES):
+                        yield _failed(answer), tries, 0.0
                         done, suspects = done + 1, max(0, suspects - 1)
                     else:
                         suspects = max(suspects, answer.suspects)
@@ -105,8 +129,8 @@ class Child:
 
     def _answers(
         self, group: Group | None, items: tuple[Item | FitItem, ...], limit: float
-    ) -> Generator[Ready | list[Result] | Gone]:
-        """Yield what the process says, and `Gone` last if it had to go.
+    ) -> Generator[Ready | list[Result] | Ended]:
+        """Yield what the process says, and `Ended` last if it had to go.
 
         A process whose answers are not all read is ended, so that no later
         order takes them for its own.
@@ -117,18 +141,19 @@ class Child:
         try:
             connection = self._start()
             connection.send((self._order, group, items))
-            allowed = max(BUILD_LIMIT_S, limit)
+            allowed, what = max(self.build_limit_s, limit), "the building of its model"
             while left:
-                if not connection.poll(allowed):
-                    message = f"stopped after {allowed:g} s (run.time_limit)"
-                    yield _gone(Failure("time-limit", message), ahead, proving)
+                ended = self._wait(connection, allowed, what)
+                if ended is not None:
+                    yield _gone(ended, ahead, proving)
                     return
                 order, answer = connection.recv()
                 if order != self._order:
                     raise LostError("the solving process answered another order")
                 if isinstance(answer, Building):
-                    allowed = max(BUILD_LIMIT_S, limit)
+                    allowed, what = max(self.build_limit_s, limit), ""
                     continue
+                what = ""
                 if isinstance(answer, Proving):
                     # A plain simulation is built first, so it has the time that a build has.
                     proving, allowed = answer.result, max(self.plain_limit_s, limit)
@@ -139,6 +164,7 @@ class Child:
                 proving, allowed = None, limit
                 if isinstance(answer, list):
                     left, ahead = left - len(answer), max(1, ahead - len(answer))
+                    self._answered += len(answer)
                 yield answer
             finished = True
         except (EOFError, OSError):
@@ -146,6 +172,30 @@ class Child:
         finally:
             if not finished:
                 self.stop()
+
+    def _wait(self, connection: Connection, allowed_s: float, what: str) -> Ended | None:
+        """Return once there is an answer, or how the wait for it had to end.
+
+        ``what`` is empty but for the building of a model.
+        """
+        began = time.monotonic()
+        deadline = began + allowed_s
+        limit = self.memory_limit_bytes
+        while not connection.poll(max(0.0, min(LOOK_S, deadline - time.monotonic()))):
+            if time.monotonic() >= deadline:
+                message = f"{what} was stopped" if what else "stopped"
+                failure = Failure("time-limit", f"{message} after {allowed_s:g} s (run.time_limit)")
+                return Ended(failure, certain=True, wall_s=allowed_s, building=bool(what))
+            pid = None if self._process is None else self._process.pid
+            held = None if limit is None or pid is None else memory_of(pid)
+            if limit is not None and held is not None and held > limit:
+                message = (
+                    f"stopped at {in_words(held)} of memory; it may have"
+                    f" {in_words(limit)} (run.memory_limit)"
+                )
+                passed_s = time.monotonic() - began
+                return Ended(Failure("memory", message), not self._answered, passed_s)
+        return None
 
     def _start(self) -> Connection:
         if self._connection is None or self._process is None or not self._process.is_alive():
@@ -166,10 +216,10 @@ class Child:
                 theirs.close()
                 held.close()
             self._alive = alive
-            self._connection, self._process = ours, process
+            self._connection, self._process, self._answered = ours, process, 0
         return self._connection
 
-    def _died(self) -> Failure:
+    def _died(self) -> Ended:
         if self._process is None:
             raise LostError("no process to solve in could be started")
         self._process.join(5)
@@ -177,10 +227,11 @@ class Child:
         self.stop()
         if code == -signal.SIGKILL:
             message = "its process was killed from outside, most likely for want of memory"
-            return Failure("memory", message)
+            return Ended(Failure("memory", message), certain=False)
         name = f"exit status {code}" if code is None or code >= 0 else signal.Signals(-code).name
-        return Failure("crashed", f"the process that solved it died ({name})")
+        failure = Failure("crashed", f"the process that solved it died ({name})")
+        return Ended(failure, certain=False)
 
 
-def _failed(failure: Failure) -> Result:
-    return Result({}, {}, (), {}, failure=failure, wall_s=0.0)
+def _failed(ended: Ended) -> Result:
+    return Result({}, {}, (), {}, failure=ended.failure, wall_s=ended.wall_s)

@@ -15,6 +15,7 @@ from battsweep.jobs.chunks import Chunk, Queue
 from battsweep.jobs.cluster import local_cluster
 from battsweep.jobs.driver_log import DriverLog
 from battsweep.jobs.groups import Item
+from battsweep.jobs.memory import share_of_memory
 from battsweep.jobs.plan import Plan
 from battsweep.jobs.progress import Progress
 from battsweep.jobs.proof_words import REBUILDING, told
@@ -95,7 +96,9 @@ def run_plan(
             ):
                 progress.started = time.monotonic()
                 log.write(f"{len(waiting)} of {progress.total} tasks on {workers} workers")
-                driver = Driver(plan, store, index, client, progress, log, on_chunk)
+                driver = Driver(
+                    plan, store, index, client, progress, log, on_chunk, workers=workers
+                )
                 driver.drive(Queue(waiting, workers=workers), stop, on_progress)
                 again = driver.to_rebuild(finished)
                 if again and not stop.asked:
@@ -131,6 +134,8 @@ class Driver:
         progress: Progress,
         log: DriverLog,
         on_chunk: Callable[[Chunk, Delivered], None] | None = None,
+        *,
+        workers: int,
     ) -> None:
         self._plan = plan
         self._store = store
@@ -145,6 +150,7 @@ class Driver:
         self._looked = 0.0
         self._last_worker = time.monotonic()
         self._distrusted: set[str] = set()
+        self._memory_limit = plan.sweep.run.memory_limit_bytes or share_of_memory(workers)
 
     def drive(
         self,
@@ -209,6 +215,7 @@ class Driver:
             attempt=chunk.attempt,
             time_limit_s=self._plan.sweep.run.time_limit_s,
             format=self._plan.sweep.run.format,
+            memory_limit_bytes=self._memory_limit,
         )
         # Another worker takes it only if this one, which has built its model, is gone.
         future = self._client.submit(

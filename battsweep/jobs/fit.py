@@ -71,9 +71,12 @@ class Evaluator:
         """
         group, item = (curve.group, curve.item) if values is not None else curve.untouched
         try:
-            return solve(self.builds[group.key], {**item.inputs, **(values or {})}, item=item)
+            solved = solve(self.builds[group.key], {**item.inputs, **(values or {})}, item=item)
         except Exception as error:  # an infeasible candidate is part of any search
             return Solved((), classify_failure(error))
+        # What a solver reached before it gave up is no answer that could win.
+        gave_up = solved.failure is not None and solved.failure.failure_class == "solver"
+        return Solved((), solved.failure) if gave_up else solved
 
 
 def decode(candidate: Array, free: Sequence[Free]) -> dict[str, float]:

@@ -30,6 +30,8 @@ class Group:
     numbers, or None for a step that is the same in all tasks; the numbers in
     the others' texts are those of any one task. ``compiled`` says that there
     are enough tasks for the solver's functions to be compiled.
+    ``solver_options`` are IDAKLU's, and "root_method". ``retry_ladder`` and
+    ``time_limit_s`` say what may be tried after the solver gave up.
     """
 
     key: str
@@ -42,6 +44,9 @@ class Group:
     atol: float
     slots: tuple[str | None, ...] = ()
     compiled: bool = False
+    solver_options: Mapping[str, float | str] = field(default_factory=dict)
+    retry_ladder: bool = True
+    time_limit_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +193,7 @@ class Grouper:
         inputs: Sequence[str],
     ) -> Group:
         cell = self._cells[task.cell]
-        cell = Cell("", cell.parameter_set, {**cell.overrides, **constants})
+        cell = replace(cell, name="", overrides={**cell.overrides, **constants})
         content = self._resolved.models[task.model]
         geometry: Literal["symbolic", "rebuild"] = "symbolic" if "submesh" in content else "rebuild"
         model = replace(self._models[task.model], name="", geometry=geometry)
@@ -218,6 +223,8 @@ class Grouper:
                 rtol=run.rtol,
                 atol=run.atol,
                 slots=steps.slots,
+                retry_ladder=run.retry_ladder,
+                time_limit_s=run.time_limit_s,
             )
         return self._groups[what]
 

@@ -6,11 +6,13 @@ import json
 import math
 from collections.abc import Mapping
 from functools import lru_cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from battsweep.jobs.environment import pin_environment
-from battsweep.sweep.spec import Cell, Model
+from battsweep.jobs.sources import call_model, call_set
+from battsweep.sweep.spec import Cell, Model, Source
 
 
 def import_pybamm() -> Any:
@@ -25,20 +27,23 @@ def parameter_values(cell: Cell) -> Any:
     """Return a new `pybamm.ParameterValues` for a cell, overrides included.
 
     A name is a PyBaMM set, entry points included; a ``.json`` file is BPX if
-    it has a "Header" table, otherwise a mapping of parameter values.
+    it has a "Header" table, otherwise a mapping of parameter values. A source
+    is called.
 
     Raises
     ------
     ValueError, KeyError, OSError
         If PyBaMM does not know the set, or cannot read the file.
     """
-    values = base_parameter_values(cell.parameter_set)
+    values = base_parameter_values(cell.parameter_set, cell.source)
     values.update(dict(cell.overrides))
     return values
 
 
-def base_parameter_values(parameter_set: str) -> Any:
+def base_parameter_values(parameter_set: str, source: Source | None = None) -> Any:
     """Return a new `pybamm.ParameterValues` without overrides; see `parameter_values`."""
+    if source is not None:
+        return call_set(source)
     pybamm = import_pybamm()
     if not parameter_set.endswith(".json"):
         return pybamm.ParameterValues(parameter_set)
@@ -63,18 +68,43 @@ def model_classes() -> Mapping[str, Any]:
     }
 
 
+def entry_point_models() -> Mapping[str, str]:
+    """Return the names of models that other packages bring, with package and version."""
+    points = entry_points(group="pybamm_models")
+    return {
+        point.name: f"{point.dist.name} {point.dist.version}" if point.dist else ""
+        for point in points
+        if point.name not in model_classes()
+    }
+
+
 def make_model(model: Model) -> Any:
-    """Return a new PyBaMM model.
+    """Return a new PyBaMM model: PyBaMM's own, of an entry point, or of a source.
 
     Raises
     ------
     KeyError
         If there is no model of that type.
+    ValueError
+        If a source is wrong, or an entry point gives no lithium-ion model.
     pybamm.OptionError
         If an option or its value is not PyBaMM's.
     """
-    options = {name: _option(value) for name, value in model.options.items()}
-    return model_classes()[model.type](options=options or None)
+    options = given_options(model)
+    if model.source is not None:
+        return call_model(model.source, options)
+    if model.type in model_classes():
+        return model_classes()[model.type](options=options or None)
+    pybamm = import_pybamm()
+    made = pybamm.Model(model.type, **({"options": options} if options else {}))
+    if not isinstance(made, pybamm.lithium_ion.BaseModel):
+        raise ValueError(f"the entry point {model.type!r} gives no lithium-ion model")
+    return made
+
+
+def given_options(model: Model) -> dict[str, object]:
+    """Return the options that the sweep file gives a model, as PyBaMM writes them."""
+    return {name: _option(value) for name, value in model.options.items()}
 
 
 def _option(value: object) -> object:

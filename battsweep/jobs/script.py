@@ -9,16 +9,18 @@ import numpy as np
 
 from battsweep.jobs.classify import CURRENT
 from battsweep.jobs.knots import stops
-from battsweep.jobs.physics import model_classes
+from battsweep.jobs.physics import make_model, model_classes
 from battsweep.sweep.quantities import current_a
+from battsweep.sweep.spec import Model
 
 
 def reproduce(record: Mapping[str, object]) -> str:
     """Return the script for a task; for a fit, of its first curve with what it chose.
 
     ``record`` has what `battsweep.store.store.Store.task` returns, and
-    "solver" (rtol, atol), "every_s", "parameter_file" (the set as JSON) and
-    "fitted" (parameters that a fit chose; else empty).
+    "solver" (rtol, atol), "every_s", "parameter_file" (the set as JSON),
+    "sources" (the store's copies of Python files, by sha256) and "fitted"
+    (parameters that a fit chose; else empty).
     """
     model = cast("Mapping[str, object]", record["model_content"])
     options, mesh = _beyond_default(model)
@@ -29,14 +31,16 @@ def reproduce(record: Mapping[str, object]) -> str:
         **cast("Mapping[str, float]", record["fitted"]),
     }
     solver = cast("Mapping[str, float]", record["solver"])
+    sources = cast("Mapping[str, str]", record["sources"])
     lines = [
         f"# Task {record['task_id']}: {record['cell']}, {record['model']}, {record['protocol']}",
+        *(["import runpy", ""] if sources else []),
         "import numpy as np",
         "import pybamm",
         "",
         f"values = {_parameter_set(record)}",
         *(f"values[{name!r}] = {value!r}" for name, value in changed.items()),
-        f"model = pybamm.lithium_ion.{model['type']}({options or ''})",
+        f"model = {_model(model, options, sources)}",
         f"solver = pybamm.IDAKLUSolver(rtol={solver['rtol']!r}, atol={solver['atol']!r})",
         *_symbolic_mesh(model),
         *_simulation(
@@ -47,8 +51,25 @@ def reproduce(record: Mapping[str, object]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _model(
+    model: Mapping[str, object], options: Mapping[str, object], sources: Mapping[str, str]
+) -> str:
+    kind = str(model["type"])
+    if "source" in model:
+        given = {n: _python(v) for n, v in cast("Mapping[str, object]", model["given"]).items()}
+        argument = f"options={given!r}" if given else ""
+        return f"runpy.run_path({sources[str(model['source'])]!r})[{kind!r}]({argument})"
+    if kind in model_classes():
+        return f"pybamm.lithium_ion.{kind}({options or ''})"
+    return f"pybamm.Model({kind!r}{f', options={options!r}' if options else ''})"
+
+
 def _parameter_set(record: Mapping[str, object]) -> str:
     name = str(record["parameter_set"])
+    if record["parameter_source"]:
+        path = cast("Mapping[str, str]", record["sources"])[str(record["parameter_source"])]
+        function = name.rpartition(":")[2]
+        return f"pybamm.ParameterValues(dict(runpy.run_path({path!r})[{function!r}]()))"
     if name.endswith(".json"):
         return f"pybamm.ParameterValues.from_json({record['parameter_file']!r})"
     return f"pybamm.ParameterValues({name!r})"
@@ -58,9 +79,11 @@ def _beyond_default(
     model: Mapping[str, object],
 ) -> tuple[dict[str, object], dict[str, object]]:
     """Return the options and mesh points that are not what PyBaMM takes by itself."""
-    default = model_classes()[str(model["type"])]()
     options = cast("Mapping[str, object]", model["options"])
     mesh = cast("Mapping[str, object]", model["mesh"])
+    if "source" in model:  # not executed here, so what it takes by itself is not known
+        return {}, dict(mesh)
+    default = make_model(Model("", str(model["type"])))
     return (
         {name: _python(v) for name, v in options.items() if v != _plain(default.options[name])},
         {name: v for name, v in mesh.items() if v != default.default_var_pts[name]},

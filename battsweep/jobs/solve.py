@@ -17,9 +17,10 @@ from battsweep.data.columns import CYCLE, STEP, TIME
 from battsweep.data.convert import from_pybamm
 from battsweep.jobs.build import Built
 from battsweep.jobs.direct import Track
-from battsweep.jobs.failures import Failure, classify_failure
+from battsweep.jobs.failures import Failure, advised, classify_failure
 from battsweep.jobs.groups import Item
 from battsweep.jobs.physics import import_pybamm
+from battsweep.jobs.silent import listened
 from battsweep.jobs.steps import (
     count_steps,
     finite_part,
@@ -46,7 +47,10 @@ class Solved:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """What a task leaves behind; ``columns`` are its rows by name on disk."""
+    """What a task leaves behind; ``columns`` are its rows by name on disk.
+
+    ``note`` says how far it is from what was asked for, where it is.
+    """
 
     columns: Mapping[str, Array]
     summary: Mapping[str, float | None]
@@ -61,6 +65,7 @@ class Result:
     method: str = ""
     proof: Mapping[str, object] = field(default_factory=dict)
     tries: tuple[Mapping[str, object], ...] = ()
+    note: str = ""
 
 
 class Watch:
@@ -87,6 +92,9 @@ class Watch:
 
     def on_experiment_infeasible_event(self, logs: Mapping[str, Any]) -> None:
         """Keep that a step ended at an event that the protocol does not name."""
+        if logs["termination"] == "failure":
+            self.failure = Failure("solver", f"{_where(logs)}: the solver gave up")
+            return
         message = f"{_where(logs)}: ended early by {logs['termination']}"
         self.failure = Failure("infeasible", message)
 
@@ -109,7 +117,7 @@ def attempt(built: Built, item: Item) -> Result:
                 summary={},
                 cycles=(),
                 statistics={},
-                failure=classify_failure(error),
+                failure=advised(classify_failure(error)),
                 traceback=traceback.format_exc(),
             )
     text = "\n".join(filter(None, [*log, result.log]))
@@ -142,26 +150,28 @@ def solve(built: Built, inputs: Mapping[str, float], *, item: Item) -> Solved:
     watch = Watch()
     for longer in (1, 10, 10):
         item = replace(item, duration_s=item.duration_s * longer)
-        solution = built.solve(
-            inputs,
-            initial_soc=item.initial_soc,
-            duration_s=item.duration_s,
-            callback=watch,
-            also_at_s=None if item.measured is None else measured_times(item.measured),
-            steps=item.task.procedure.steps,
-        )
+        with listened() as said:
+            solution = built.solve(
+                inputs,
+                initial_soc=item.initial_soc,
+                duration_s=item.duration_s,
+                callback=watch,
+                also_at_s=None if item.measured is None else measured_times(item.measured),
+                steps=item.task.procedure.steps,
+            )
         if not _without_end(solution.t[-1], built, item):
             break
     if isinstance(solution, import_pybamm().EmptySolution):
         message = "every step was skipped, as its end condition held at its start"
-        return Solved((), Failure("infeasible", message))
+        return Solved((), advised(Failure("infeasible", message)))
     steps = steps_of(solution, built, item)
     failure = watch.failure
     if failure is None and built.is_experiment:
         failure = _cut_short(solution, built)
     elif failure is None:
         failure = _silent_failure(solution.termination, solution.t[-1], built, item)
-    return _solved(steps, failure, _statistics(solution), skipped(solution, built))
+    notes = (*skipped(solution, built), *said.notes())
+    return _solved(steps, failure, _statistics(solution), notes, said.gave_up)
 
 
 def solved_of_track(track: Track, built: Built, item: Item) -> Solved | None:
@@ -178,10 +188,12 @@ def _solved(
     failure: Failure | None,
     statistics: Mapping[str, float],
     notes: tuple[str, ...],
+    gave_up: str = "",
 ) -> Solved:
     failure = failure or _not_finite(steps)
     if failure is not None:
         steps = tuple(step for step in map(finite_part, steps) if len(step.times_s))
+        failure = advised(failure, gave_up)
     return Solved(steps, failure, statistics, notes)
 
 
@@ -206,7 +218,7 @@ def _cut_short(solution: Any, built: Built) -> Failure | None:
 def _silent_failure(termination: str, end_s: float, built: Built, item: Item) -> Failure | None:
     """Find the failures of a constant current or a profile that PyBaMM tells nobody of."""
     if termination == "failure":
-        return Failure("solver", f"the solver stopped at {end_s:.6g} s")
+        return Failure("solver", f"the solver gave up at {end_s:.6g} s")
     end = f"{end_s:.6g} of {item.duration_s:.6g} s by {termination}"
     early = end_s < item.duration_s * (1 - 1e-9)
     if built.group.protocol.profile is not None:

@@ -58,7 +58,7 @@ def skipped(solution: Any, built: Built) -> tuple[str, ...]:
     return tuple(
         f"cycle {cycle}, step {step}: skipped, as its end condition held at its start"
         for cycle, step, part in _parts(solution)
-        if len(part.t) == 1
+        if len(part.t) == 1 and part.termination != "failure"
     )
 
 

@@ -7,27 +7,22 @@ import os
 import signal
 import sys
 import time
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from multiprocessing.connection import Connection
 
 from battsweep.jobs.batch import attempts, batches
 from battsweep.jobs.build import Built
-from battsweep.jobs.compiled import one_at_a_time
+from battsweep.jobs.builds import Builds, BuiltAlone
 from battsweep.jobs.failures import classify_failure
 from battsweep.jobs.forking import die_with_holder
 from battsweep.jobs.groups import FitItem, Group, Item
+from battsweep.jobs.ladder import Ladder
 from battsweep.jobs.proof import compare, prove
 from battsweep.jobs.proof_words import told
-from battsweep.jobs.solve import Result, attempt, captured_log
-from battsweep.sweep.spec import Cell
+from battsweep.jobs.solve import Result, captured_log
 
-BUILDS_BYTES = 256 * 2**20
-# What is freed meanwhile may hide what a build takes; the smallest takes this (measured).
-LEAST_BUILD_BYTES = 2 * 2**20
 PR_SET_PDEATHSIG = 1
 
 
@@ -55,61 +50,6 @@ class Proving:
     """A task is solved; a plain simulation of it starts now, and then its result follows."""
 
     result: Result
-
-
-class Builds:
-    """The built models of this process, the least recently used dropped first.
-
-    ``limit_bytes`` bounds what they take together. What one takes is told from
-    how much this process grew from before it was built to the next look,
-    since PyBaMM makes most of it in the first solve. The one in use is kept,
-    however large it is.
-    """
-
-    def __init__(self, limit_bytes: int = BUILDS_BYTES) -> None:
-        self._limit = limit_bytes
-        self._builds: OrderedDict[str, Built] = OrderedDict()
-        self._bytes: dict[str, int] = {}
-        self._newest: tuple[str, int] | None = None
-
-    def get(self, group: Group, example: Item) -> Built:
-        """Return a group's built model, built with an example's inputs where it is not there."""
-        self._weigh()
-        if group.key not in self._builds:
-            self._newest = (group.key, resident_bytes())
-            built = Built(group)
-            built.build(example.inputs, initial_soc=example.initial_soc)
-            if built.compiled:  # PyBaMM does it in the first solve
-                with one_at_a_time(group.key):
-                    attempt(built, example)
-            self._builds[group.key] = built
-            self._bytes[group.key] = LEAST_BUILD_BYTES
-        self._builds.move_to_end(group.key)
-        while len(self._builds) > 1 and self.bytes > self._limit:
-            dropped, _ = self._builds.popitem(last=False)
-            del self._bytes[dropped]
-        return self._builds[group.key]
-
-    @property
-    def bytes(self) -> int:
-        """Return about how much the kept models take."""
-        return sum(self._bytes.values())
-
-    def _weigh(self) -> None:
-        """Note how much this process has grown by the model that was built last."""
-        if self._newest is not None and self._newest[0] in self._bytes:
-            key, before = self._newest
-            self._bytes[key] = max(LEAST_BUILD_BYTES, resident_bytes() - before)
-        self._newest = None
-
-
-def resident_bytes() -> int:
-    """Return this process's resident memory; 0 where it is not Linux that says so."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - hot
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
 
 
 def serve(connection: Connection, log_path: str, alive: Connection) -> None:
@@ -185,29 +125,31 @@ def answers(
     for alone, run in groupby(simulations, lambda item: built is None or item.rebuild):
         if alone or built is None:
             for item in run:
-                yield from _alone(group, item, notes)
+                yield from _alone(group, item, builds.ladder, notes)
         else:
-            yield from _together(built, list(run), notes)
+            yield from _together(built, list(run), builds.ladder, notes)
 
 
-def _alone(group: Group, item: Item, notes: list[str]) -> Iterator[Ready | Building | Result]:
+def _alone(
+    group: Group, item: Item, ladder: Ladder, notes: list[str]
+) -> Iterator[Ready | Building | Result]:
     yield Building()
-    alone = BuiltAlone(group, item)
+    alone = BuiltAlone(group, item, ladder)
     yield Ready(alone.build_s)
     yield _told(alone.solve(), group, notes)
 
 
 def _together(
-    built: Built, items: list[Item], notes: list[str]
+    built: Built, items: list[Item], ladder: Ladder, notes: list[str]
 ) -> Iterator[Ahead | Proving | Result]:
     for batch in batches(built, items):
         if len(batch) > 1:
             yield Ahead(len(batch), len(batch) * built.cost_s)
         for item, found in zip(batch, attempts(built, batch), strict=True):
-            result = _told(found, built.group, notes)
-            if item.prove:
+            result = _told(ladder.climb(built.group, item, found), built.group, notes)
+            if item.prove and not result.tries:
                 yield Proving(result)
-                result = _proven(built.group, item, result)
+                result = _proven(built.group, item, result, ladder)
             yield result
 
 
@@ -216,7 +158,7 @@ def _told(result: Result, group: Group, notes: list[str]) -> Result:
     return replace(result, log=text, group=group.key, method=result.method or "reused")
 
 
-def _proven(group: Group, item: Item, result: Result) -> Result:
+def _proven(group: Group, item: Item, result: Result, ladder: Ladder) -> Result:
     """Return a result with its proof, or what the task gives built for itself.
 
     Where reuse gave something else than a plain simulation, its answer is not kept.
@@ -224,7 +166,7 @@ def _proven(group: Group, item: Item, result: Result) -> Result:
     plain, record = prove(group, item, result)
     if record["passed"] is not False:
         return replace(result, proof=record)
-    alone = BuiltAlone(group, item).solve()
+    alone = BuiltAlone(group, item, ladder).solve()
     again = compare(group, item, alone, plain)
     notes = [f"reusing the group's model gave another answer: {told(record)}", alone.log]
     if again.passed is False:
@@ -239,30 +181,6 @@ def _proven(group: Group, item: Item, result: Result) -> Result:
 
 def _no_effect(name: str) -> str:
     return f"{name!r} is in no equation of this model: only outputs made of it can change"
-
-
-class BuiltAlone:
-    """A task on a model built for it alone, its inputs constants: a plain simulation."""
-
-    def __init__(self, group: Group, item: Item) -> None:
-        started = time.perf_counter()
-        given = {name: item.inputs[name] for name in group.inputs}
-        cell = Cell("", group.cell.parameter_set, {**group.cell.overrides, **given})
-        protocol = replace(group.protocol, steps=item.task.procedure.steps)
-        self._item = replace(item, inputs={})
-        self._built = Built(
-            replace(group, cell=cell, protocol=protocol, inputs=(), slots=(), compiled=False)
-        )
-        with captured_log() as self._log, suppress(Exception):
-            # An error is met again by the solve, which makes it the outcome.
-            self._built.build({}, initial_soc=item.initial_soc)
-        self.build_s = time.perf_counter() - started
-
-    def solve(self) -> Result:
-        """Return what the task leaves behind."""
-        result = attempt(self._built, self._item)
-        lines = dict.fromkeys([*self._log, *result.log.splitlines()])
-        return replace(result, log="\n".join(lines), method="rebuilt")
 
 
 def die_with_parent() -> None:

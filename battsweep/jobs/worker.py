@@ -40,6 +40,7 @@ class Order:
     attempt: int
     time_limit_s: float
     format: str
+    memory_limit_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ def compute_chunk(order: Order) -> Delivered:
     """Solve a chunk's tasks and commit its shard; runs in a Dask worker."""
     started = time.perf_counter()
     child = _child(order.store)
+    child.memory_limit_bytes = order.memory_limit_bytes
     receipts: list[Receipt] = []
     series: list[pa.Table] = []
     costs: list[tuple[float, float]] = []
@@ -189,7 +191,7 @@ def receipt(task: Task, result: Result, attempt: int) -> Receipt:
         outcome="done" if failure is None else "failed",
         attempt=attempt,
         failure_class=None if failure is None else failure.failure_class,
-        message=None if failure is None else failure.message,
+        message=(result.note or None) if failure is None else failure.message,
         traceback=result.traceback,
         partial=failure is not None and rows > 0,
         row_count=rows,

@@ -33,7 +33,7 @@ class Receipt:
     solved it, and ``method`` "reused" where that was shared, "rebuilt" where it
     was built for this task alone. ``proof`` holds how far it is from a plain
     simulation, where that was computed too; ``tries`` what else was tried after
-    the solver failed. Times are UTC in ISO 8601.
+    the solver failed, and then ``message`` says of a done task by what. Times are UTC in ISO 8601.
     """
 
     task_id: str

@@ -33,7 +33,8 @@ class TaskRecord:
 
     ``procedure`` is its protocol with placeholders filled; ``model_content``
     the model's whole configuration; ``overrides`` what its cell changes in
-    the parameter set, whose text is in params/``parameter_set_sha256``.json.
+    the parameter set, whose text is in params/``parameter_set_sha256``.json;
+    ``parameter_source`` is the sha256 of the Python file that made the set, if one did.
     """
 
     task_id: str
@@ -57,6 +58,7 @@ class TaskRecord:
     parameter_set: str
     parameter_set_sha256: str
     overrides: Mapping[str, float]
+    parameter_source: str | None = None
 
 
 def find_task(store: Path, connection: sqlite3.Connection, prefix: str) -> TaskRecord:
@@ -153,4 +155,5 @@ def _record(store: Path, row: tuple[Any, ...]) -> TaskRecord:
         parameter_set=used["parameter_set"],
         parameter_set_sha256=used["sha256"],
         overrides=used["changed"],
+        parameter_source=used["source"],
     )

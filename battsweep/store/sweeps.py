@@ -26,7 +26,7 @@ from battsweep.store.layout import (
 from battsweep.store.measured import write_measured
 from battsweep.sweep.identity import request_digest
 from battsweep.sweep.matching import measured_for
-from battsweep.sweep.spec import Profile, Sweep
+from battsweep.sweep.spec import Profile, Source, Sweep
 from battsweep.sweep.task import Resolved, Task
 
 
@@ -78,18 +78,19 @@ def write_sweep(
     measured = {curve.name: write_measured(store, curve) for curve in sweep.measured}
     curves = [measured_for(sweep, task) for task in tasks]
     table = tasks_table(tasks, [measured[curve.name].file if curve else None for curve in curves])
-    toml, rows = sweep.text.encode(), _parquet(table)
+    files = {
+        "sweep.toml": sweep.text.encode(),
+        "tasks.parquet": _parquet(table),
+        **{source_name(s.sha256): s.text.encode() for s in _sources(sweep)},
+    }
     plan = {
         **_plan(sweep_id, sweep, tasks, resolved),
         "measured": [asdict(record) for record in measured.values()],
         "tasks_digest": digest,
-        "files": {
-            "sweep.toml": sha256(toml).hexdigest(),
-            "tasks.parquet": sha256(rows).hexdigest(),
-        },
+        "files": {name: sha256(content).hexdigest() for name, content in files.items()},
     }
-    write_whole(folder / "sweep.toml", toml)
-    write_whole(folder / "tasks.parquet", rows)
+    for name, content in files.items():
+        write_whole(folder / name, content)
     # The plan comes last: a sweep without one is not there yet.
     sealed = {
         **json.loads(to_json(plan)),
@@ -97,6 +98,16 @@ def write_sweep(
     }
     write_whole(folder / "plan.json", (json.dumps(sealed, indent=2) + "\n").encode())
     return read_sweep(store, sweep_id)
+
+
+def source_name(digest: str) -> str:
+    """Return the name, in a sweep's folder, of the copy of a user's Python file."""
+    return f"source-{digest[:16]}.py"
+
+
+def _sources(sweep: Sweep) -> list[Source]:
+    found = [*(cell.source for cell in sweep.cells), *(model.source for model in sweep.models)]
+    return [source for source in found if source is not None]
 
 
 def request_of(sweep: Sweep) -> str:
@@ -197,6 +208,7 @@ def _plan(
                 "parameter_set": cell.parameter_set,
                 "sha256": cell.sha256,
                 "changed": dict(cell.changed),
+                "source": cell.source,
             }
             for name, cell in resolved.cells.items()
         },

@@ -8,7 +8,8 @@ from pathlib import Path
 from battsweep.sweep.faults import Faults, shown, toml_key
 from battsweep.sweep.quantities import is_number
 from battsweep.sweep.schema import CellTable, ModelTable, check, check_rest
-from battsweep.sweep.spec import Cell, Model
+from battsweep.sweep.sources import is_source, read_source
+from battsweep.sweep.spec import Cell, Model, Source
 from battsweep.sweep.tables import read_text
 
 
@@ -51,8 +52,10 @@ def read_cells(value: object, *, folder: Path, faults: Faults) -> tuple[Cell, ..
         )
         if table is None:
             continue
-        parameter_set = table.parameter_set
-        if _is_file(parameter_set):
+        parameter_set, source = table.parameter_set, None
+        if is_source(parameter_set):
+            source = _source(parameter_set, folder, f"{place}.parameter_set", faults)
+        elif _is_file(parameter_set):
             path = folder / parameter_set
             try:
                 read_text(path)
@@ -60,8 +63,16 @@ def read_cells(value: object, *, folder: Path, faults: Faults) -> tuple[Cell, ..
                 faults.add(f"{place}.parameter_set", f"{shown(parameter_set)}: {error}")
             parameter_set = str(path.absolute())
         overrides = dict(table.overrides) or _numbers(given)
-        cells.append(Cell(label, parameter_set, overrides))
+        cells.append(Cell(label, parameter_set, overrides, source))
     return tuple(cells)
+
+
+def _source(text: str, folder: Path, place: str, faults: Faults) -> Source | None:
+    try:
+        return read_source(text, folder)
+    except ValueError as error:
+        faults.add(place, f"{shown(text)}: {error}")
+        return None
 
 
 def _numbers(given: object) -> dict[str, float]:
@@ -75,12 +86,15 @@ def _is_file(parameter_set: str) -> bool:
     return parameter_set.lower().endswith(".json") or bool(set(parameter_set) & set("/\\"))
 
 
-def read_models(value: object, *, faults: Faults) -> tuple[Model, ...]:
+def read_models(value: object, *, folder: Path, faults: Faults) -> tuple[Model, ...]:
     """Return the models of a file; those with faults are noted and left out."""
     models = []
     for label, given in labelled(value, "models", faults):
         table = check(ModelTable, given, f"models.{label}", faults)
         if table:
+            kind, source = table.type or label, None
+            if is_source(kind):
+                source = _source(kind, folder, f"models.{label}.type", faults)
             options, mesh = dict(table.options), dict(table.mesh)
-            models.append(Model(label, table.type or label, options, mesh, table.geometry))
+            models.append(Model(label, kind, options, mesh, table.geometry, source))
     return tuple(models)

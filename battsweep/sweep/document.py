@@ -63,7 +63,7 @@ def read_document(
     head = check(HeadTable, given, "", faults) or HeadTable(name="unnamed")
     run = read_run(document.get("run", {}), faults=faults)
     cells = read_cells(document.get("cells"), folder=folder, faults=faults)
-    models = read_models(document.get("models"), faults=faults)
+    models = read_models(document.get("models"), folder=folder, faults=faults)
     protocols = read_protocols(document.get("protocols"), folder=folder, faults=faults)
     axes = read_axes(
         document.get("axes", []),

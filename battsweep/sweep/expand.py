@@ -127,7 +127,7 @@ def _simulations(
     tasks: list[Task] = []
     for cell in sweep.cells:
         content = resolved.cells[cell.name].content
-        parameters_digest = parameter_digester(content, swept)
+        parameters_digest = parameter_digester(resolved.cells[cell.name].identity(), swept)
         own_capacity = content.get(NOMINAL_CAPACITY)
         for model in sweep.models:
             model_digest = digest(resolved.models[model.name])

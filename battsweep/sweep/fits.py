@@ -49,7 +49,7 @@ def fit_tasks(
     for cell in cells:
         first = _of_cell(cell, fit.data, sweep.measured)[0]
         # The cell's own values of the free parameters are where the search starts.
-        parameters = digest(resolved.cells[cell.name].content)
+        parameters = digest(resolved.cells[cell.name].identity())
         content = digest(_content(sweep, fit, cell, filled))
         for model in sweep.models:
             tasks.append(

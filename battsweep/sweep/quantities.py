@@ -1,4 +1,4 @@
-"""Durations and currents as people write them: "30 minutes", "C/3", "500 mA"."""
+"""Durations, currents and memory as people write them: "30 minutes", "C/3", "4 GiB"."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _SIGNED = re.compile(rf"[+-]?{_NUMBER}", re.ASCII)
 _DURATION = re.compile(rf"{_NUMBER}\s*([a-z]+)", re.ASCII)
 _MULTIPLE_OF_C = re.compile(rf"{_NUMBER}\s*C", re.ASCII)
 _FRACTION_OF_C = re.compile(rf"C\s*/\s*{_NUMBER}", re.ASCII)
+_BYTES = re.compile(rf"{_NUMBER}\s*([kMGT]i?B)", re.ASCII)
 _AMPERES = re.compile(rf"{_NUMBER}\s*(A|mA)", re.ASCII)
 
 _SECONDS = {
@@ -22,6 +23,12 @@ _SECONDS = {
     **dict.fromkeys(("h", "hour", "hours"), 3600.0),
     **dict.fromkeys(("d", "day", "days"), 86400.0),
 }
+_UNIT_BYTES = {
+    f"{prefix}{middle}B": base**power
+    for power, prefix in enumerate("kMGT", start=1)
+    for middle, base in (("", 1000), ("i", 1024))
+}
+_LEAST_BYTES = 256 * 1024**2
 _DURATION_FORMS = "write a time above zero such as '10 s', '30 minutes', '1.5 h' or '1 day'"
 _CURRENT_FORMS = (
     "write a current above zero such as '1C', '0.5 C', 'C/3', '2 A' or '500 mA' "
@@ -76,6 +83,23 @@ def seconds(value: object) -> float:
     if not (result > 0 and math.isfinite(result)):
         raise ValueError(f"{shown(value)}: not a duration; {_DURATION_FORMS}")
     return result
+
+
+def bytes_of(value: object) -> int:
+    """Return an amount of memory, such as "4 GiB" or "800 MB", in bytes.
+
+    Raises
+    ------
+    ValueError
+        If it is anything else, or less than PyBaMM itself needs.
+    """
+    found = _BYTES.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f"{shown(value)}: not an amount of memory; write '4 GiB' or '800 MB'")
+    size = float(found[1]) * _UNIT_BYTES[found[2]]
+    if not _LEAST_BYTES <= size < 2**63:
+        raise ValueError(f"{shown(value)}: must be at least 256 MiB; PyBaMM alone needs as much")
+    return int(size)
 
 
 def parse_current(text: str) -> Current:

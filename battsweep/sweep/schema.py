@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 from pydantic import ValidationError as PydanticError
 
 from battsweep.sweep.faults import Faults, shown, suggestion
-from battsweep.sweep.quantities import is_number, parse_current, seconds
+from battsweep.sweep.quantities import bytes_of, is_number, parse_current, seconds
 from battsweep.sweep.spec import Scalar
 from battsweep.sweep.summaries import Summary, parse_summary
 
@@ -152,6 +152,7 @@ Text = Annotated[str, PlainValidator(_text)]
 Texts = Annotated[list[Text], Field(min_length=1)]
 Distinct = Annotated[Texts, BeforeValidator(_distinct)]
 Duration = Annotated[float, PlainValidator(seconds)]
+Memory = Annotated[int, PlainValidator(bytes_of)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Tolerance = Annotated[float, Field(gt=0, lt=0.1)]
 Scale = Literal["linear", "log"]
@@ -275,6 +276,8 @@ class RunTable(Table):
     format: Literal["parquet", "hdf5"] = "parquet"
     max_tasks: Annotated[int, Field(ge=1, le=10**7)] = 100_000
     proof: Literal["none", "sample", "all"] = "sample"
+    memory_limit: Memory | None = None
+    retry_ladder: bool = True
     solver: object = None
 
 

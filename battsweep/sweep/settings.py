@@ -46,4 +46,6 @@ def read_run(value: object, *, faults: Faults) -> Run:
         atol=solver.atol,
         max_tasks=table.max_tasks,
         proof=table.proof,
+        memory_limit_bytes=table.memory_limit,
+        retry_ladder=table.retry_ladder,
     )

@@ -15,16 +15,31 @@ Scalar = float | str
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A function in a user's Python file; ``text`` is the whole file as it was read.
+
+    ``file`` is as the sweep file names it.
+    """
+
+    file: str
+    function: str
+    text: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
     """A cell: a parameter set and what is overridden in it.
 
     ``parameter_set`` is the name of a PyBaMM set, or the absolute path of a
-    BPX file or of a JSON file of parameter values.
+    BPX file or of a JSON file of parameter values, or "my_set.py:make"; then
+    ``source`` is that function.
     """
 
     name: str
     parameter_set: str
     overrides: Mapping[str, float] = field(default_factory=dict)
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +48,8 @@ class Model:
 
     ``geometry`` is "symbolic" where its mesh is made of symbols, so that one
     build serves all lengths; "rebuild" with PyBaMM's own mesh; None where
-    that is decided by what is varied.
+    that is decided by what is varied. ``type`` is the name of a class, or
+    "my_model.py:make"; then ``source`` is that function.
     """
 
     name: str
@@ -41,6 +57,7 @@ class Model:
     options: Mapping[str, object] = field(default_factory=dict)
     mesh: Mapping[str, int] = field(default_factory=dict)
     geometry: Literal["symbolic", "rebuild"] | None = None
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +125,10 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How tasks are computed. ``rtol`` and ``atol`` are part of a task's identity."""
+    """How tasks are computed. ``rtol`` and ``atol`` are part of a task's identity.
+
+    ``memory_limit_bytes`` is None where each worker may have its share of the machine's.
+    """
 
     time_limit_s: float = 600.0
     format: Literal["parquet", "hdf5"] = "parquet"
@@ -116,6 +136,8 @@ class Run:
     atol: float = 1e-6
     max_tasks: int = 100_000
     proof: Literal["none", "sample", "all"] = "sample"
+    memory_limit_bytes: int | None = None
+    retry_ladder: bool = True
 
 
 @dataclass(frozen=True, slots=True)

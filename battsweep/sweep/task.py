@@ -16,12 +16,18 @@ class ResolvedCell:
     ``content`` maps every parameter name to its value: a number as a float,
     anything else as a digest of its serialised form. ``sha256`` names the
     serialised set. ``changed`` are the overrides that differ from the set.
+    ``source`` is the sha256 of the Python file that made the set, if one did.
     """
 
     parameter_set: str
     sha256: str
     content: Mapping[str, float | str]
     changed: Mapping[str, float] = field(default_factory=dict)
+    source: str | None = None
+
+    def identity(self) -> Mapping[str, float | str]:
+        """Return all that makes a task of this cell another one than of another cell."""
+        return self.content if self.source is None else {**self.content, "": self.source}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from battsweep.jobs.builds import LEAST_BUILD_BYTES, Builds
 from battsweep.jobs.plan import make_plan
-from battsweep.jobs.warm import LEAST_BUILD_BYTES, Builds, answers
+from battsweep.jobs.warm import answers
 
 SWEEP = """
 name = "builds"

@@ -253,6 +253,11 @@ FAULTS = {
         "cells",
         "write [cells.NAME], not [[cells]]",
     ),
+    "memory limit": (
+        {"x": "[run]\nmemory_limit = '4'"},
+        "run.memory_limit",
+        "'4': not an amount of memory",
+    ),
     "max tasks": ({"x": "[run]\nmax_tasks = 0"}, "run.max_tasks", "0: must be"),
     "fit and axes": (
         {"x": "[fit]"},

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from battsweep.sweep.quantities import current_a, is_number, number_in, number_text, seconds
+from battsweep.sweep.quantities import (
+    bytes_of,
+    current_a,
+    is_number,
+    number_in,
+    number_text,
+    seconds,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +32,21 @@ from battsweep.sweep.quantities import current_a, is_number, number_in, number_t
 )
 def test_a_duration_is_read_in_each_form(text, expected):
     assert seconds(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("4 GiB", 2**32), ("800 MB", 800_000_000), ("0.5 GiB", 2**29), ("1TB", 10**12)],
+)
+def test_an_amount_of_memory_is_read_in_each_form(text, expected):
+    assert bytes_of(text) == expected
+
+
+@pytest.mark.parametrize("wrong", ["4", "4 G", "", 4, 2**32, True, None, "1 MiB", "-4 GiB"])
+def test_a_wrong_amount_of_memory_is_refused_with_its_value(wrong):
+    with pytest.raises(ValueError, match=r"GiB|MiB") as caught:
+        bytes_of(wrong)
+    assert repr(wrong) in str(caught.value)
 
 
 @pytest.mark.parametrize(
