@@ -98,6 +98,47 @@ class Built:
             grid = np.union1d(grid, also_at_s[also_at_s <= times[-1]])
         return self._simulation.solve(times, inputs=inputs, t_interp=grid)
 
+    def solve_cycles(
+        self,
+        inputs: Mapping[str, float],
+        *,
+        initial_soc: float | None,
+        start: Any,
+        cycles: int,
+        callback: Any,
+    ) -> Any:
+        """Return PyBaMM's solution of some cycles of the steps, from a state of `resume`.
+
+        ``start`` is None for the first cycles.
+
+        Raises
+        ------
+        Exception
+            Whatever PyBaMM raises.
+        """
+        inputs = dict(inputs)
+        if initial_soc is not None:  # of later cycles too: what is lost counts from there
+            self._set_initial_state(initial_soc, inputs)
+        whole = self._simulation.experiment
+        self._simulation.experiment = _experiment(self.group, cycles=cycles)
+        try:
+            return self._simulation.solve(
+                inputs=inputs, calc_esoh=False, callbacks=callback, starting_solution=start
+            )
+        finally:
+            self._simulation.experiment = whole
+
+    def step_models(self) -> list[Any]:
+        """Return the built model of each step of a cycle."""
+        whole = self._simulation.experiment
+        count = whole.cycle_lengths[0]
+        models = self._simulation.steps_to_built_models
+        return [models[step.basic_repr()] for step in whole.steps[:count]]
+
+    def health_solver(self) -> Any:
+        """Return PyBaMM's solver for the electrodes' state of health."""
+        return self._simulation.get_esoh_solver(True, None)
+
     def _knots(self, duration_s: float) -> Any:
         profile = self.group.protocol.profile
         return np.array([0.0, duration_s] if profile is None else profile.times_s)
@@ -181,7 +222,7 @@ def _has_steps(group: Group) -> bool:
     return group.protocol.kind == "steps" or (profile is not None and profile.quantity == "power")
 
 
-def _experiment(group: Group) -> Any:
+def _experiment(group: Group, *, cycles: int | None = None) -> Any:
     pybamm = import_pybamm()
     protocol = group.protocol
     steps: tuple[Any, ...] = protocol.steps
@@ -189,7 +230,7 @@ def _experiment(group: Group) -> Any:
         # PyBaMM's power is positive on discharge, a profile's on charge.
         power = [-value for value in protocol.profile.values]
         steps = (pybamm.step.power(np.column_stack([protocol.profile.times_s, power])),)
-    return pybamm.Experiment([steps] * protocol.cycles, period=group.output.every_s)
+    return pybamm.Experiment([steps] * (cycles or protocol.cycles), period=group.output.every_s)
 
 
 def _interpolant(group: Group) -> Any:

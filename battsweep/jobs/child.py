@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from battsweep.errors import LostError
+from battsweep.jobs.ageing import kept_of
 from battsweep.jobs.failures import Failure
 from battsweep.jobs.groups import FitItem, Group, Item
 from battsweep.jobs.solve import Result
 from battsweep.jobs.warm import Ready, serve
+from battsweep.store.checkpoints import saved_cycles
+from battsweep.store.layout import file_name
 
 BUILD_LIMIT_S = 600.0
 TRIES = 2  # a task whose process died is tried once more, alone
@@ -24,9 +27,13 @@ TRIES = 2  # a task whose process died is tried once more, alone
 
 @dataclass(slots=True)
 class Child:
-    """A warm solving process of one worker; started when first needed, replaced when dead."""
+    """A warm solving process of one worker; started when first needed, replaced when dead.
+
+    Long tasks save what they have done below ``checkpoints``, and go on from there.
+    """
 
     log_path: Path
+    checkpoints: Path | None = None
     _process: BaseProcess | None = None
     _connection: Connection | None = field(default=None, repr=False)
     _order: int = 0
@@ -37,9 +44,12 @@ class Child:
         """Yield for each item, in order, its result, the tries it took and the build time.
 
         A task that outlasts the limit, or whose process dies twice, fails
-        with that as its result; the others go on in a new process.
+        with that as its result; the others go on in a new process. Of a task
+        with checkpoints each try may take the limit, its finished cycles are
+        kept, and a death counts only if nothing was saved since the one before.
         """
         done, tries = 0, 1
+        saved = 0
         while done < len(items):
             # A suspect runs alone, so that a second death is its own.
             batch = items[done:] if tries == 1 else items[done : done + 1]
@@ -51,11 +61,27 @@ class Child:
                     elif isinstance(answer, Result):
                         yield answer, tries, build_s
                         done, tries, build_s = done + 1, 1, 0.0
-                    elif answer.failure_class == "time-limit" or tries >= TRIES:
-                        yield _failed(answer), tries, 0.0
-                        done, tries = done + 1, 1
+                        saved = 0
+                    elif answer.failure_class == "time-limit" or (
+                        tries >= TRIES and self._saved(items[done]) == saved
+                    ):
+                        yield self._given_up(items[done], answer), tries, 0.0
+                        done, tries, saved = done + 1, 1, 0
                     else:
-                        tries += 1
+                        tries, saved = tries + 1, self._saved(items[done])
+
+    def _saved(self, item: Item | FitItem) -> int:
+        folder = self._checkpoint(item)
+        return 0 if folder is None else saved_cycles(folder)
+
+    def _given_up(self, item: Item | FitItem, failure: Failure) -> Result:
+        folder = self._checkpoint(item)
+        return _failed(failure) if folder is None else kept_of(_failed(failure), folder)
+
+    def _checkpoint(self, item: Item | FitItem) -> Path | None:
+        if self.checkpoints is None or not isinstance(item, Item) or item.block is None:
+            return None
+        return self.checkpoints / file_name(item.task.id)
 
     def stop(self) -> None:
         """End the process, whatever it is doing."""
@@ -108,7 +134,7 @@ class Child:
             if method == "forkserver":
                 context.set_forkserver_preload(["pybamm", "battsweep.jobs.warm"])
             ours, theirs = multiprocessing.Pipe()
-            arguments = (theirs, str(self.log_path))
+            arguments = (theirs, str(self.log_path), self.checkpoints)
             process = context.Process(target=serve, args=arguments, daemon=True)
             try:
                 process.start()

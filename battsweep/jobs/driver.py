@@ -18,6 +18,7 @@ from battsweep.jobs.plan import Plan
 from battsweep.jobs.progress import Progress
 from battsweep.jobs.worker import Order, compute_chunk, lost_receipt, provenance
 from battsweep.slurm.environment import allotted_cores
+from battsweep.store.checkpoints import forget_finished
 from battsweep.store.files import make_folder
 from battsweep.store.index import Index
 from battsweep.store.layout import create_store, logs_folder
@@ -95,6 +96,7 @@ def run_plan(
             raise StoreError(
                 "\n".join([*found.problems, f"mend it first: battsweep check {store}"])
             )
+        forget_finished(store, index.finished)
         finished = index.finished(task.id for task in plan.tasks)
         done = index.done(finished)
         progress = Progress(len({task.id for task in plan.tasks}), len(finished))

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from battsweep.jobs.classify import CURRENT, Swept, classify
+from battsweep.sweep.cycles import cycles_at_once
 from battsweep.sweep.identity import canonical_json
 from battsweep.sweep.quantities import current_a
 from battsweep.sweep.spec import Cell, Fit, Measured, Model, Output, Protocol, Sweep
@@ -37,13 +38,17 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A task as its group's model needs it: values of the inputs, in PyBaMM's units."""
+    """A task as its group's model needs it: values of the inputs, in PyBaMM's units.
+
+    ``block`` is how many cycles are solved and saved at a time; None for all at once.
+    """
 
     task: Task
     inputs: Mapping[str, float]
     initial_soc: float | None
     duration_s: float
     measured: Measured | None = None
+    block: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +137,8 @@ class Grouper:
         elif protocol.profile is not None:
             duration = protocol.profile.times_s[-1]
         group = self._group(task, protocol, constants, (*inputs, *free))
-        item = Item(task, inputs, None if soc is None else float(soc), duration, measured)
+        block = cycles_at_once(protocol, self._sweep.output, self._sweep.run)
+        item = Item(task, inputs, None if soc is None else float(soc), duration, measured, block)
         return group, item
 
     def _group(

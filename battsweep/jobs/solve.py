@@ -21,6 +21,7 @@ from battsweep.jobs.groups import Item
 from battsweep.jobs.physics import import_pybamm
 from battsweep.jobs.steps import count_steps, finite_part, measured_times, skipped, steps_of
 from battsweep.jobs.summarise import Array, Step, summarise
+from battsweep.sweep.cycles import keeps_rows
 from battsweep.sweep.spec import Measured, Output
 from battsweep.sweep.summaries import parse_summary
 
@@ -71,20 +72,21 @@ class Watch:
     def on_experiment_error(self, logs: Mapping[str, Any]) -> None:
         """Keep a solver's error in a later step."""
         failure = classify_failure(logs["error"])
-        self.failure = Failure(failure.failure_class, f"{_where(logs)}: {failure.message}")
+        self.failure = Failure(failure.failure_class, f"{where(logs)}: {failure.message}")
 
     def on_experiment_infeasible_time(self, logs: Mapping[str, Any]) -> None:
         """Keep that a step without a duration never reached its end."""
-        message = f"{_where(logs)}: did not reach its end condition within PyBaMM's default time"
+        message = f"{where(logs)}: did not reach its end condition within PyBaMM's default time"
         self.failure = Failure("infeasible", message)
 
     def on_experiment_infeasible_event(self, logs: Mapping[str, Any]) -> None:
         """Keep that a step ended at an event that the protocol does not name."""
-        message = f"{_where(logs)}: ended early by {logs['termination']}"
+        message = f"{where(logs)}: ended early by {logs['termination']}"
         self.failure = Failure("infeasible", message)
 
 
-def _where(logs: Mapping[str, Any]) -> str:
+def where(logs: Mapping[str, Any]) -> str:
+    """Return the cycle and step that PyBaMM's callback was told of."""
     cycle, step = logs["cycle number"][0], logs["step number"][0]
     return f"cycle {cycle}, step {step} ({logs['step operating conditions']})"
 
@@ -96,7 +98,7 @@ def attempt(built: Built, item: Item) -> Result:
     with captured_log() as log:
         try:
             solved = solve(built, item.inputs, item=item)
-            columns = rows(solved.steps, built.group.output)
+            columns = rows(kept_steps(solved.steps, built), built.group.output)
             numbers = summaries(
                 solved, built.group.output, item.measured, by_cycle=built.is_experiment
             )
@@ -140,10 +142,10 @@ def solve(built: Built, inputs: Mapping[str, float], *, item: Item) -> Solved:
         return Solved((), Failure("infeasible", message))
     steps = steps_of(solution, built, item)
     failure = watch.failure or _silent_failure(solution, built, item)
-    failure = failure or _not_finite(steps)
+    failure = failure or not_finite(steps)
     if failure is not None:
         steps = tuple(step for step in map(finite_part, steps) if len(step.times_s))
-    return Solved(steps, failure, _statistics(solution), skipped(solution, built))
+    return Solved(steps, failure, statistics_of(solution), skipped(solution, built))
 
 
 def _without_end(solution: Any, built: Built, item: Item) -> bool:
@@ -177,7 +179,8 @@ def _silent_failure(solution: Any, built: Built, item: Item) -> Failure | None:
     return None
 
 
-def _not_finite(steps: tuple[Step, ...]) -> Failure | None:
+def not_finite(steps: tuple[Step, ...]) -> Failure | None:
+    """Return a failure where any kept value is no number."""
     for step in steps:
         for name, values in step.values.items():
             if not np.all(np.isfinite(values)):
@@ -185,7 +188,8 @@ def _not_finite(steps: tuple[Step, ...]) -> Failure | None:
     return None
 
 
-def _statistics(solution: Any) -> dict[str, float]:
+def statistics_of(solution: Any) -> dict[str, float]:
+    """Return how long and how hard the solver worked."""
     found = solution.solver_statistics
     numbers = {
         "solve_s": float(solution.solve_time.value),
@@ -196,6 +200,15 @@ def _statistics(solution: Any) -> dict[str, float]:
         numbers["nonlinear_fails"] = float(found.number_of_nonlinear_solver_fails)
         numbers["error_test_fails"] = float(found.number_of_error_test_failures)
     return numbers
+
+
+def kept_steps(steps: tuple[Step, ...], built: Built) -> tuple[Step, ...]:
+    """Return the steps whose rows are asked for; of other protocols than steps, all."""
+    group = built.group
+    if group.protocol.kind != "steps":
+        return steps
+    of = group.protocol.cycles
+    return tuple(step for step in steps if keeps_rows(group.output, step.cycle, of=of))
 
 
 def rows(steps: tuple[Step, ...], output: Output) -> dict[str, Array]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from battsweep.jobs.build import Built
 from battsweep.jobs.groups import Item
+from battsweep.jobs.health import asks_for_health, with_health
 from battsweep.jobs.summarise import Array, Step
 from battsweep.sweep.spec import Measured, Profile
 
@@ -19,9 +20,14 @@ VOLTAGE = "Voltage [V]"
 def steps_of(solution: Any, built: Built, item: Item) -> tuple[Step, ...]:
     """Return the steps of a solution, without those that PyBaMM skipped."""
     if not built.is_experiment:
-        return (_only_step(solution, built, item),)
+        step = _only_step(solution, built, item)
+        if asks_for_health(built.group.output):
+            return tuple(with_health([step], [solution], built))
+        return (step,)
     parts = [found for found in _parts(solution) if len(found[2].t) > 1]
     steps = [_part(cycle, step, part, built) for cycle, step, part in parts]
+    if steps and asks_for_health(built.group.output):
+        steps = with_health(steps, [part for _, _, part in parts], built)
     if steps and item.measured is not None and built.group.output.every_s is None:
         voltage = _voltage_at(measured_times(item.measured), [part for _, _, part in parts])
         steps[0] = replace(steps[0], measured_voltage_v=voltage)
@@ -74,6 +80,8 @@ def measured_times(measured: Measured) -> Array:
 
 def _parts(solution: Any) -> Iterator[tuple[int, int, Any]]:
     for cycle, cycle_solution in enumerate(solution.cycles, start=1):
+        if cycle_solution is None:  # one that was solved before a checkpoint
+            continue
         for step, part in enumerate(cycle_solution.steps, start=1):
             yield cycle, step, part
 

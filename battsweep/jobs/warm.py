@@ -11,11 +11,14 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 
+from battsweep.jobs.ageing import attempt_in_blocks
 from battsweep.jobs.build import Built
 from battsweep.jobs.failures import classify_failure
 from battsweep.jobs.groups import FitItem, Group, Item
 from battsweep.jobs.solve import Result, attempt, captured_log
+from battsweep.store.layout import file_name
 from battsweep.sweep.spec import Cell
 
 KEPT_BUILDS = 4
@@ -48,8 +51,11 @@ class Builds:
         return self._builds[group.key]
 
 
-def serve(connection: Connection, log_path: str) -> None:
-    """Answer orders until the other end is closed; the body of the solving process."""
+def serve(connection: Connection, log_path: str, checkpoints: Path | None = None) -> None:
+    """Answer orders until the other end is closed; the body of the solving process.
+
+    Long tasks save what they have done below ``checkpoints``.
+    """
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver drains; nobody else stops
     redirect_output(log_path)
@@ -59,12 +65,15 @@ def serve(connection: Connection, log_path: str) -> None:
             order, group, items = connection.recv()
         except (EOFError, OSError):
             return
-        for answer in answers(group, items, builds):
+        for answer in answers(group, items, builds, checkpoints):
             connection.send((order, answer))
 
 
 def answers(
-    group: Group | None, items: tuple[Item | FitItem, ...], builds: Builds
+    group: Group | None,
+    items: tuple[Item | FitItem, ...],
+    builds: Builds,
+    checkpoints: Path | None = None,
 ) -> Iterator[Ready | Result]:
     """Yield `Ready` once, then a result an item, in order."""
     if group is None:
@@ -84,7 +93,10 @@ def answers(
     yield Ready(time.perf_counter() - started)
     notes = log if built is None else [*log, *map(_no_effect, built.unused_inputs())]
     for item in simulations:
-        result = attempt(built, item) if built is not None else _built_alone(group, item)
+        if built is not None:
+            result = _attempt(built, item, checkpoints)
+        else:
+            result = _built_alone(group, item, checkpoints)
         yield replace(
             result,
             log="\n".join(filter(None, [*notes, result.log])),
@@ -97,12 +109,19 @@ def _no_effect(name: str) -> str:
     return f"{name!r} is in no equation of this model: only outputs made of it can change"
 
 
-def _built_alone(group: Group, item: Item) -> Result:
+def _attempt(built: Built, item: Item, checkpoints: Path | None) -> Result:
+    if item.block is None:
+        return attempt(built, item)
+    folder = checkpoints / file_name(item.task.id) if checkpoints else None
+    return attempt_in_blocks(built, item, at_once=item.block, folder=folder)
+
+
+def _built_alone(group: Group, item: Item, checkpoints: Path | None) -> Result:
     """Solve a task with its inputs as constants of a model built for it alone."""
     cell = Cell("", group.cell.parameter_set, {**group.cell.overrides, **item.inputs})
     alone = replace(group, cell=cell, inputs=())
     fixed = replace(item, inputs={})
-    return attempt(Built(alone), fixed)
+    return _attempt(Built(alone), fixed, checkpoints)
 
 
 def die_with_parent() -> None:

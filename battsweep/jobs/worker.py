@@ -22,6 +22,7 @@ from battsweep.jobs.failures import Failure
 from battsweep.jobs.groups import FitItem, Group, Item
 from battsweep.jobs.solve import Result
 from battsweep.slurm.environment import allocation_provenance
+from battsweep.store.checkpoints import checkpoint_folder, checkpoints_folder, forget
 from battsweep.store.receipts import Receipt
 from battsweep.store.shards import write_shard
 from battsweep.sweep.task import Task
@@ -80,6 +81,9 @@ def compute_chunk(order: Order) -> Delivered:
         provenance=provenance(),
         format=order.format,
     )
+    for item in order.items:
+        if isinstance(item, Item) and item.block is not None:
+            forget(checkpoint_folder(Path(order.store), item.task.id))
     now = time.perf_counter()
     return Delivered(str(shard), len(receipts), now - started, built_s, now - writing)
 
@@ -89,7 +93,7 @@ def _child(store: str) -> Child:
     if store not in _CHILDREN:
         logs = Path(store) / "logs"
         name = f"worker-{socket.gethostname()}-{os.getpid()}.log"
-        _CHILDREN[store] = Child(logs / name)
+        _CHILDREN[store] = Child(logs / name, checkpoints_folder(Path(store)))
     return _CHILDREN[store]
 
 
@@ -111,7 +115,7 @@ def receipt(task: Task, result: Result, attempt: int) -> Receipt:
         failure_class=None if failure is None else failure.failure_class,
         message=None if failure is None else failure.message,
         traceback=result.traceback,
-        partial=failure is not None and rows > 0,
+        partial=failure is not None and (rows > 0 or bool(result.cycles)),
         row_count=rows,
         summary=dict(result.summary),
         cycles=tuple(dict(cycle) for cycle in result.cycles),

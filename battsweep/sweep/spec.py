@@ -90,7 +90,9 @@ class Output:
     """What is kept of a task.
 
     Exactly one of ``every_s``, ``points`` and ``solver_times`` is set.
-    ``points`` are spread evenly over each step.
+    ``points`` are spread evenly over each step. ``series_cycles`` says of which
+    cycles of steps the rows are kept: of all, of none, of every so many (with
+    the first and the last), or of those numbers.
     """
 
     series: tuple[str, ...] = ("Voltage [V]", "Current [A]")
@@ -98,17 +100,22 @@ class Output:
     points: int | None = None
     solver_times: bool = False
     summary: tuple[str, ...] = ()
+    series_cycles: Literal["all", "none"] | int | tuple[int, ...] = "all"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How tasks are computed. ``rtol`` and ``atol`` are part of a task's identity."""
+    """How tasks are computed. ``rtol`` and ``atol`` are part of a task's identity.
+
+    A task of more than ``checkpoint`` cycles is solved, and saved, so many at a time.
+    """
 
     time_limit_s: float = 600.0
     format: Literal["parquet", "hdf5"] = "parquet"
     rtol: float = 1e-4
     atol: float = 1e-6
     max_tasks: int = 100_000
+    checkpoint: int = 10
 
 
 @dataclass(frozen=True, slots=True)
