@@ -65,7 +65,7 @@ def finite_part(step: Step) -> Step:
         bad |= ~np.isfinite(array).reshape(-1, len(step.times_s)).all(axis=0)
     end = int(np.argmax(bad)) if bad.any() else len(bad)
     values = {name: array[..., :end] for name, array in step.values.items()}
-    return Step(step.cycle, step.step, step.times_s[:end], values)
+    return Step(step.cycle, step.step, step.times_s[:end], values, health=step.health)
 
 
 def count_steps(solution: Any) -> int:

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from battsweep.sweep.spec import Output, Protocol, Run
+from battsweep.sweep.faults import Faults
+from battsweep.sweep.spec import Output, Protocol, Run, Sweep
 from battsweep.sweep.summaries import AGAINST_MEASURED, parse_summary
+
+
+def check_series_cycles(sweep: Sweep, faults: Faults) -> None:
+    """Note cycles that no protocol has."""
+    asked = sweep.output.series_cycles
+    most = max((p.cycles for p in sweep.protocols if p.kind == "steps"), default=0)
+    if asked != "all" and not most:
+        faults.add("output.series_cycles", "no protocol is made of steps; leave it out")
+    elif isinstance(asked, tuple) and asked[-1] > most:
+        faults.add("output.series_cycles", f"{asked[-1]}: no protocol has more than {most} cycles")
 
 
 def keeps_rows(output: Output, cycle: int, *, of: int) -> bool:

@@ -90,7 +90,7 @@ def parse_summary(text: str) -> Summary:
         return Summary(words, "change", rest[0].upper() + rest[1:])
     first, _, rest = words.partition(" ")
     if first in REDUCTIONS and rest in HEALTH:
-        raise ValueError(f"{shown(text)}: is known at the end alone; write {rest!r}")
+        raise ValueError(f"{shown(text)}: is no variable over time; write {rest!r} alone")
     if first in REDUCTIONS:
         if not rest:
             raise ValueError(f"{shown(text)}: which variable? Write '{first} Voltage [V]'")
