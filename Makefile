@@ -24,6 +24,7 @@ check: $(VENV)/dev.done
 bench: $(VENV)/run.done
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/ageing.py
 
 format: $(VENV)/dev.done
 	$(BIN)/ruff check --fix .

@@ -78,11 +78,13 @@ def main() -> None:
         seconds, memory = left_alone(folder)
         print(f"{given.cycles} cycles, SPM with SEI, plating and loss of active material")
         print(f"  left alone       {given.cycles / seconds:8.1f} cycles/s, start included")
-        print(f"  memory (solving) {memory[0]:8.0f} MiB at cycle 10, {memory[1]:.0f} MiB at the end")
+        print(f"  memory (solving) {memory[0]:8.0f} MiB at first, {memory[1]:.0f} MiB at the end")
         killed(folder, given.cycles, given.kills, random.Random(given.seed))
         one, other = contents(folder / "alone"), contents(folder / "killed")
         right = equal(one, other)
-        print(f"  {given.kills} kills against none: {'equal bit for bit' if right else 'DIFFERENT'}")
+        print(
+            f"  {given.kills} kills against none: {'equal bit for bit' if right else 'DIFFERENT'}"
+        )
         if given.plain:
             same = equal_to_plain(one, given.cycles)
             print(f"  plain PyBaMM, one solve: {same}")
@@ -159,7 +161,7 @@ def contents(store: Path) -> list[dict[str, np.ndarray]]:
     """Return the rows and the cycles' numbers of the one task."""
     with open_store(store) as opened:
         task_id = opened.tasks()["task_id"].iloc[0]
-        rows, cycles = opened.series([task_id]), opened.cycles()
+        rows, cycles = opened.series([task_id]).to_pandas(), opened.cycles()
     return [
         {str(name): table[name].to_numpy() for name in table.select_dtypes("number")}
         for table in (rows, cycles)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import gc
 import time
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -54,23 +55,18 @@ class Ending:
     log: tuple[str, ...] = ()
 
 
-class Sweeper:
-    """Frees PyBaMM's solutions, whose references go round in circles, now and then.
+@contextmanager
+def quick_collections() -> Iterator[None]:
+    """Make Python's garbage collector pass over all that is there already.
 
-    Python by itself lets them pile up; to look for them takes about 5 % of the time.
+    PyBaMM's solutions refer to each other in circles; to find them after each
+    block among all of a built model's objects would take a third of the time.
     """
-
-    def __init__(self) -> None:
-        self._ended = time.perf_counter()
-        self._cost = 0.05
-
-    def after_a_block(self) -> None:
-        """Collect, if the last time is long enough ago."""
-        now = time.perf_counter()
-        if now - self._ended > 20 * self._cost:
-            gc.collect()
-            self._ended = time.perf_counter()
-            self._cost = self._ended - now
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class CycleWatch(Watch):
@@ -100,22 +96,19 @@ def attempt_in_blocks(built: Built, item: Item, *, at_once: int, folder: Path | 
     if folder is not None:
         forget_after(folder, blocks[-1].done if blocks else 0)
     ending: Ending | None = None
-    sweeper = Sweeper()
-    while ending is None and (not blocks or blocks[-1].done < total):
-        last = blocks[-1] if blocks else None
-        count = min(at_once, total - (last.done if last else 0))
-        block, ending = _advance(built, item, last, count, made_by)
-        if block is None:
-            continue
-        if folder is not None:
-            try:
-                write_block(folder, block)
-            except StoreError as error:  # the shard will meet it too, and say so
-                notes.append(f"no checkpoint after cycle {block.done}: {error}")
-        if last is not None:
-            blocks[-1] = replace(last, state={})  # only the last is gone on from
-        blocks.append(block)
-        sweeper.after_a_block()
+    with quick_collections():
+        while ending is None and (not blocks or blocks[-1].done < total):
+            last = blocks[-1] if blocks else None
+            count = min(at_once, total - (last.done if last else 0))
+            block, ending = _advance(built, item, last, count, made_by)
+            gc.collect()
+            if block is None:
+                continue
+            if folder is not None:
+                notes += _saved(folder, block)
+            if last is not None:
+                blocks[-1] = replace(last, state={})  # only the last is gone on from
+            blocks.append(block)
     result = _result(built, blocks, ending)
     log = [*notes, *result.log.splitlines()]
     return replace(result, log="\n".join(log), wall_s=time.perf_counter() - started)
@@ -135,6 +128,15 @@ def kept_of(result: Result, folder: Path) -> Result:
         statistics=statistics,
         log="\n".join([*log, *filter(None, [result.log])]),
     )
+
+
+def _saved(folder: Path, block: Block) -> list[str]:
+    """Save a block; return a note where that fails, as the numbers are right without it."""
+    try:
+        write_block(folder, block)
+    except StoreError as error:
+        return [f"no checkpoint after cycle {block.done}: {error}"]
+    return []
 
 
 def _maker(built: Built) -> str:

@@ -68,7 +68,7 @@ def compute_chunk(order: Order) -> Delivered:
         for item, (result, tries, build_s) in zip(order.items, solved, strict=True):
             receipts.append(receipt(item.task, result, order.attempt + tries - 1))
             built_s += build_s
-            if result.columns:
+            if receipts[-1].outcome == "done" or receipts[-1].partial:
                 series.append(table(result.columns))
     writing = time.perf_counter()
     shard = write_shard(
