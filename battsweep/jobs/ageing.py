@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -154,7 +155,7 @@ def _advance(
     watch = CycleWatch()
     with captured_log() as log:
         try:
-            start = None if last is None else _resumed(built, last)
+            start = None if last is None else partial(_resumed, built, last)
             solution = built.solve_cycles(
                 item.inputs,
                 initial_soc=item.initial_soc,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from battsweep.data.columns import TIME
 from battsweep.jobs.classify import CURRENT
 from battsweep.jobs.groups import Group
+from battsweep.jobs.initial import refers_to_its_start
 from battsweep.jobs.physics import import_pybamm, make_model, mesh_points, parameter_values
 from battsweep.sweep.summaries import parse_summary
 
@@ -24,7 +25,6 @@ class Built:
     """
 
     def __init__(self, group: Group) -> None:
-        pybamm = import_pybamm()
         self.group = group
         self.variables = wanted_variables(group)
         self.values = parameter_values(group.cell)
@@ -33,10 +33,18 @@ class Built:
         if group.protocol.profile is not None and not self.is_experiment:
             self.values.update({CURRENT: _interpolant(group)})
         self.values.update(dict.fromkeys(group.inputs, "[input]"))
+        self._refers_to_its_start = refers_to_its_start(model, self.variables)
+        self._simulation = self._new_simulation(model)
+        self._state_inputs: frozenset[str] | None = None
+        self._state: tuple[object, ...] | None = None
+
+    def _new_simulation(self, model: Any) -> Any:
+        pybamm = import_pybamm()
+        group = self.group
         # At other times than a grid's, values are interpolated in the full state,
         # which the solver does not keep where it is given a list of outputs.
         outputs = [] if group.output.every_s is None else list(self.variables)
-        self._simulation = pybamm.Simulation(
+        return pybamm.Simulation(
             model,
             parameter_values=self.values,
             experiment=_experiment(group) if self.is_experiment else None,
@@ -44,8 +52,6 @@ class Built:
             solver=pybamm.IDAKLUSolver(rtol=group.rtol, atol=group.atol, output_variables=outputs),
             cache_esoh=False,
         )
-        self._state_inputs: frozenset[str] | None = None
-        self._state: tuple[object, ...] | None = None
 
     def build(self, inputs: Mapping[str, float], *, initial_soc: float | None) -> None:
         """Build the model; the inputs are only examples of what will be solved.
@@ -103,13 +109,13 @@ class Built:
         inputs: Mapping[str, float],
         *,
         initial_soc: float | None,
-        start: Any,
+        start: Callable[[], Any] | None,
         cycles: int,
         callback: Any,
     ) -> Any:
-        """Return PyBaMM's solution of some cycles of the steps, from a state of `resume`.
+        """Return PyBaMM's solution of some cycles of the steps.
 
-        ``start`` is None for the first cycles.
+        ``start`` gives the state to go on from; None for the first cycles.
 
         Raises
         ------
@@ -119,11 +125,15 @@ class Built:
         inputs = dict(inputs)
         if initial_soc is not None:  # of later cycles too: what is lost counts from there
             self._set_initial_state(initial_soc, inputs)
+        start_from = start() if start else None
         whole = self._simulation.experiment
         self._simulation.experiment = _experiment(self.group, cycles=cycles)
         try:
             return self._simulation.solve(
-                inputs=inputs, calc_esoh=False, callbacks=callback, starting_solution=start
+                inputs=inputs,
+                calc_esoh=False,
+                callbacks=callback,
+                starting_solution=start_from,
             )
         finally:
             self._simulation.experiment = whole
@@ -155,14 +165,21 @@ class Built:
         """Set the state of charge where it, or an input it depends on, has changed.
 
         PyBaMM's own cache of this misses inputs inside functions such as the
-        open-circuit potentials, so it is switched off.
+        open-circuit potentials, so it is switched off. Where more than the initial
+        conditions depends on the initial concentrations, the model is built anew.
         """
         if self._state_inputs is None:
             self._state_inputs = self._inputs_of_the_initial_state()
         state = (soc, *(inputs[name] for name in sorted(self._state_inputs)))
-        if state != self._state:
-            self._simulation.set_initial_state(soc, inputs=inputs)
-            self._state = state
+        if state == self._state:
+            return
+        anew = self._state is not None and self._refers_to_its_start
+        if anew:
+            self._simulation = self._new_simulation(make_model(self.group.model))
+        self._simulation.set_initial_state(soc, inputs=inputs)
+        self._state = state
+        if anew:
+            self.build(inputs, initial_soc=None)
 
     def _inputs_of_the_initial_state(self) -> frozenset[str]:
         """Return the inputs that the electrodes' stoichiometry limits depend on.
