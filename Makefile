@@ -29,6 +29,7 @@ bench: $(VENV)/run.done
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/first_result.py
 	$(BIN)/python benchmarks/status_at_size.py
+	$(BIN)/python benchmarks/ageing.py
 
 format: $(VENV)/dev.done
 	$(BIN)/ruff check --fix .

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -16,12 +16,14 @@ from battsweep.cli.progress import duration
 from battsweep.cli.selection import open_for
 
 if TYPE_CHECKING:
+    from battsweep.store.checkpoints import Standing
     from battsweep.store.distrust import ProofStatus
     from battsweep.store.lock import Driver
     from battsweep.store.status import Status, SweepStatus
     from battsweep.store.store import Store
 
 _WATCH_S = 2.0
+_MOST_LONG = 8
 _WINDOW = timedelta(minutes=10)
 _EXAMPLES = """\
   battsweep status STORE
@@ -56,21 +58,24 @@ def add_status(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def status(arguments: argparse.Namespace) -> int:
     """Print where the sweeps stand, once or until no driver is at work."""
+    from battsweep.store.checkpoints import standings
+
     with open_for(arguments) as store:
         while True:
             found, pace = store.status(), _pace(store, datetime.now(UTC))
+            long = standings(store.path)
             if arguments.json:
-                print_json(as_json(found, pace))
+                print_json(as_json(found, pace, long))
                 return 0
             if arguments.watch and sys.stdout.isatty():
                 print("\x1b[H\x1b[J", end="")
-            print("\n".join(describe(str(store.path), found, pace)), flush=True)
+            print("\n".join(describe(str(store.path), found, pace, long)), flush=True)
             if not arguments.watch or pace.driver is None:
                 return 0
             time.sleep(_WATCH_S)
 
 
-def describe(store: str, found: Status, pace: Pace) -> list[str]:
+def describe(store: str, found: Status, pace: Pace, long: Sequence[Standing] = ()) -> list[str]:
     """Return the lines that tell a person where the sweeps stand."""
     sweeps = len(found.sweeps)
     lines = [
@@ -80,16 +85,17 @@ def describe(store: str, found: Status, pace: Pace) -> list[str]:
         lines += ["", *_sweep(one, pace.rates.get(one.sweep, 0.0))]
     if found.proof.tasks:
         lines += ["", _proof(found.proof)]
-    lines += ["", _driver(pace.driver), _advice(store, found, pace.driver)]
+    lines += ["", *_long(long), _driver(pace.driver), _advice(store, found, pace.driver)]
     return lines
 
 
-def as_json(found: Status, pace: Pace) -> dict[str, object]:
+def as_json(found: Status, pace: Pace, long: Sequence[Standing] = ()) -> dict[str, object]:
     """Return the same for a script."""
     return {
         **asdict(found),
         "driver": asdict(pace.driver) if pace.driver else None,
         "tasks_per_second": dict(pace.rates),
+        "cycles_saved": [asdict(one) for one in long],
     }
 
 
@@ -127,6 +133,19 @@ def _proof(proof: ProofStatus) -> str:
     if proof.undecided:
         text += f"; {_count(proof.undecided, 'task')} could not be compared"
     return text
+
+
+def _long(long: Sequence[Standing]) -> list[str]:
+    """Return a line on the unfinished tasks of many cycles, the least advanced last."""
+    if not long:
+        return []
+    shown = [f"{one.done} of {one.total}" for one in sorted(long, key=_share, reverse=True)]
+    more = f" and {len(shown) - _MOST_LONG} more" if len(shown) > _MOST_LONG else ""
+    return [f"Cycles saved of unfinished tasks: {', '.join(shown[:_MOST_LONG])}{more}"]
+
+
+def _share(one: Standing) -> float:
+    return one.done / max(1, one.total)
 
 
 def _driver(driver: Driver | None) -> str:

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from battsweep.data.columns import TIME
-from battsweep.jobs.classify import CURRENT, TEMPERATURES
+from battsweep.jobs.classify import CURRENT
 from battsweep.jobs.compiled import obstacle
 from battsweep.jobs.direct import Direct, Track
 from battsweep.jobs.groups import Group, Item
-from battsweep.jobs.initial import CONCENTRATIONS, InitialCharge
-from battsweep.jobs.knots import stops
+from battsweep.jobs.initial import CONCENTRATIONS, InitialCharge, refers_to_its_start
 from battsweep.jobs.physics import import_pybamm, make_model, mesh_points, parameter_values
-from battsweep.jobs.step_inputs import set_durations, with_inputs
+from battsweep.jobs.simulation import (
+    experiment_of,
+    has_steps,
+    input_name,
+    interpolant_of,
+    solver_of,
+    stops_of,
+    wanted_variables,
+)
+from battsweep.jobs.step_inputs import set_durations
 from battsweep.jobs.stepper import Stepped, Stepper
 from battsweep.jobs.summarise import measured_times
 from battsweep.jobs.symbolic import submesh_types
-from battsweep.sweep.summaries import parse_summary
+from battsweep.sweep.summaries import asks_for_health
 
-VOLTAGE_AND_CURRENT = ("Voltage [V]", "Current [A]")
 LOOKS = 3
 """How often it is looked whether the solver can be called directly: a first solve may fail."""
 
@@ -39,37 +45,44 @@ class Built:
         self.variables = wanted_variables(group)
         self.values = parameter_values(group.cell)
         model = make_model(group.model)
-        self.is_experiment = _has_steps(group)
+        self.is_experiment = has_steps(group)
         if group.protocol.profile is not None and not self.is_experiment:
-            self.values.update({CURRENT: _interpolant(group)})
-        self.stops = _stops(group)
-        self._names = {name: _input_name(name, self.is_experiment) for name in group.inputs}
+            self.values.update({CURRENT: interpolant_of(group)})
+        self.stops = stops_of(group)
+        self._names = {
+            name: input_name(name, is_experiment=self.is_experiment) for name in group.inputs
+        }
         self.values.update({n: pybamm.InputParameter(i) for n, i in self._names.items()})
         self._charge = InitialCharge(self.values, model, tuple(self._names.values()))
+        self._refers_to_its_start = refers_to_its_start(model, self.variables)
+        no_compiling = obstacle() if group.compiled else None
+        self.notes = () if no_compiling is None else (no_compiling,)
+        self.compiled = group.compiled and no_compiling is None
+        self._simulation = self._new_simulation(model)
+        self._state: tuple[object, ...] | None = None
+        self._direct: Direct | None = None
+        self._stepper: Stepper | None = None
+        self._looks = LOOKS if asks_for_health(group.output.summary) else 0
+        self._solved_state: tuple[object, ...] | None = ("never solved",)
+        self.cost_s = 0.0
+
+    def _new_simulation(self, model: Any) -> Any:
+        group = self.group
         values = self.values.copy()
         if group.protocol.initial_soc is not None and self._charge.as_inputs:
             values.update(dict.fromkeys(CONCENTRATIONS, "[input]"))
         # At other times than a grid's, values are interpolated in the full state,
         # which the solver does not keep where it is given a list of outputs.
         outputs = [] if group.output.every_s is None else list(self.variables)
-        no_compiling = obstacle() if group.compiled else None
-        self.notes = () if no_compiling is None else (no_compiling,)
-        self.compiled = group.compiled and no_compiling is None
-        self._simulation = pybamm.Simulation(
+        return import_pybamm().Simulation(
             model,
             parameter_values=values,
-            experiment=_experiment(group) if self.is_experiment else None,
+            experiment=experiment_of(group) if self.is_experiment else None,
             submesh_types=submesh_types(group.model, model),
             var_pts=mesh_points(group.model, model),
-            solver=_solver(group, outputs, compiled=self.compiled),
+            solver=solver_of(group, outputs, compiled=self.compiled),
             cache_esoh=False,
         )
-        self._state: tuple[object, ...] | None = None
-        self._direct: Direct | None = None
-        self._stepper: Stepper | None = None
-        self._looks = 0
-        self._solved_state: tuple[object, ...] | None = ("never solved",)
-        self.cost_s = 0.0
 
     def build(self, inputs: Mapping[str, float], *, initial_soc: float | None) -> None:
         """Build the model; the inputs are only examples of what will be solved.
@@ -79,11 +92,13 @@ class Built:
         Exception
             Whatever PyBaMM raises.
         """
-        inputs = self._given(inputs, initial_soc)
+        self._build(self._given(inputs, initial_soc))
+
+    def _build(self, given: Mapping[str, float]) -> None:
         if self.is_experiment:
-            self._simulation.build_for_experiment(inputs=inputs)
+            self._simulation.build_for_experiment(inputs=dict(given))
         else:
-            self._simulation.build(inputs=inputs)
+            self._simulation.build(inputs=dict(given))
 
     def _named(self, inputs: Mapping[str, float]) -> dict[str, float]:
         """Return inputs by their names in the built model; a step's are named so already."""
@@ -179,6 +194,51 @@ class Built:
             grid = np.union1d(grid, also_at_s[also_at_s <= times[-1]])
         return times, grid
 
+    def solve_cycles(
+        self,
+        inputs: Mapping[str, float],
+        *,
+        initial_soc: float | None,
+        start: Callable[[], Any] | None,
+        cycles: int,
+        callback: Any,
+        steps: Sequence[str],
+    ) -> Any:
+        """Return PyBaMM's solution of some cycles of the steps; `solve` says what these are.
+
+        ``start`` gives the state to go on from; None for the first cycles.
+
+        Raises
+        ------
+        Exception
+            Whatever PyBaMM raises.
+        """
+        inputs = self._given(inputs, initial_soc)  # of later cycles too: losses count from there
+        start_from = start() if start else None
+        whole = self._simulation.experiment
+        self._simulation.experiment = experiment_of(self.group, cycles=cycles)
+        self._set_durations(steps)
+        try:
+            return self._simulation.solve(
+                inputs=inputs,
+                calc_esoh=False,
+                callbacks=callback,
+                starting_solution=start_from,
+            )
+        finally:
+            self._simulation.experiment = whole
+
+    def step_models(self) -> list[Any]:
+        """Return the built model of each step of a cycle."""
+        whole = self._simulation.experiment
+        count = whole.cycle_lengths[0]
+        models = self._simulation.steps_to_built_models
+        return [models[step.basic_repr()] for step in whole.steps[:count]]
+
+    def health_solver(self) -> Any:
+        """Return PyBaMM's solver for the electrodes' state of health."""
+        return self._simulation.get_esoh_solver(True, None)
+
     def _knots(self, duration_s: float) -> Any:
         return np.array([0.0, duration_s]) if self.stops is None else self.stops
 
@@ -212,92 +272,24 @@ class Built:
         """Set the state of charge where it is no input and it, or what it depends on, changed.
 
         PyBaMM's own cache of this misses inputs inside functions such as the
-        open-circuit potentials, so it is switched off.
+        open-circuit potentials, so it is switched off. Where more than the initial
+        conditions depends on the initial concentrations, the model is built anew.
         """
         state = self._state_of(soc, inputs)
-        if state != self._state:
-            self._simulation.set_initial_state(soc, inputs=inputs)
-            self._state = state
+        if state == self._state:
+            return
+        anew = self._state is not None and self._refers_to_its_start
+        if anew:
+            self._simulation = self._new_simulation(make_model(self.group.model))
+            self._direct = self._stepper = None
+            self._solved_state = ("never solved",)
+        self._simulation.set_initial_state(soc, inputs=inputs)
+        self._state = state
+        if anew:
+            self._build(inputs)
 
     def _state_of(self, soc: float | None, given: Mapping[str, float]) -> tuple[object, ...] | None:
         """Return all that the built initial conditions depend on; None where inputs set them."""
         if soc is None or self._charge.as_inputs:
             return None
         return self._charge.depends_on(soc, given)
-
-
-def _solver(group: Group, outputs: list[str], *, compiled: bool) -> Any:
-    """Return a new solver; where it gives up, what it has so far is returned with a warning."""
-    options = {"compile": compiled, **group.solver_options}
-    return import_pybamm().IDAKLUSolver(
-        rtol=group.rtol,
-        atol=group.atol,
-        output_variables=outputs,
-        root_method=options.pop("root_method", None),
-        on_failure="warn",
-        options=options,
-    )
-
-
-def wanted_variables(group: Group) -> tuple[str, ...]:
-    """Return the PyBaMM variables that a group's series and summaries are made of."""
-    names = [*VOLTAGE_AND_CURRENT, *group.output.series]
-    for text in group.output.summary:
-        summary = parse_summary(text)
-        if summary.variable is not None:
-            names.append(summary.variable)
-        if "capacity" in summary.kind:
-            names.append("Discharge capacity [A.h]")
-    return tuple(dict.fromkeys(name for name in names if name != TIME.pybamm_name))
-
-
-def _input_name(name: str, is_experiment: bool) -> str:
-    """Return the name of the input that stands for a parameter.
-
-    PyBaMM refuses inputs of some names in experiments, which may set them
-    step by step; ours, whose steps have no temperatures, do not.
-    """
-    return f"{name} of the task" if is_experiment and name in TEMPERATURES else name
-
-
-def _has_steps(group: Group) -> bool:
-    profile = group.protocol.profile
-    return group.protocol.kind == "steps" or (profile is not None and profile.quantity == "power")
-
-
-def _experiment(group: Group) -> Any:
-    pybamm = import_pybamm()
-    protocol = group.protocol
-    steps: tuple[Any, ...] = tuple(
-        text if slot is None else with_inputs(text, slot)
-        for text, slot in zip(
-            protocol.steps, group.slots or (None,) * len(protocol.steps), strict=True
-        )
-    )
-    if protocol.profile is not None:
-        # PyBaMM's power is positive on discharge, a profile's on charge.
-        power = [-value for value in protocol.profile.values]
-        steps = (pybamm.step.power(np.column_stack([protocol.profile.times_s, power])),)
-    return pybamm.Experiment([steps] * protocol.cycles, period=group.output.every_s)
-
-
-def _stops(group: Group) -> NDArray[np.float64] | None:
-    """Return where a profile's solver must stop; None where there is no profile."""
-    profile = group.protocol.profile
-    if profile is None:
-        return None
-    return stops(np.array(profile.times_s), np.array(profile.values), rtol=group.rtol)
-
-
-def _interpolant(group: Group) -> Any:
-    pybamm = import_pybamm()
-    profile = group.protocol.profile
-    if profile is None:
-        raise ValueError("this protocol has no profile")
-    # PyBaMM's current is positive on discharge, a profile's on charge.
-    return pybamm.Interpolant(
-        np.array(profile.times_s),
-        -np.array(profile.values),
-        pybamm.t,
-        interpolator="linear",
-    )

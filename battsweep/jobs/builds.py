@@ -7,14 +7,17 @@ import time
 import traceback
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from battsweep.jobs.ageing import attempt_in_blocks
 from battsweep.jobs.build import Built
 from battsweep.jobs.compiled import one_at_a_time
 from battsweep.jobs.failures import advised, classify_failure
 from battsweep.jobs.groups import Group, Item
 from battsweep.jobs.ladder import Ladder
 from battsweep.jobs.solve import Result, attempt, captured_log
+from battsweep.store.layout import file_name
 
 BUILDS_BYTES = 256 * 2**20
 # What is freed meanwhile may hide what a build takes; the smallest takes this (measured).
@@ -77,14 +80,29 @@ def resident_bytes() -> int:
         return 0
 
 
+@dataclass(frozen=True, slots=True)
+class Solver:
+    """How one task is solved alone: in blocks that are saved, or at once; then on the ladder."""
+
+    ladder: Ladder
+    checkpoints: Path | None = None
+
+    def attempt(self, built: Built, item: Item) -> Result:
+        """Return what a task leaves behind at its first try."""
+        if item.block is None:
+            return attempt(built, item)
+        folder = self.checkpoints / file_name(item.task.id) if self.checkpoints else None
+        return attempt_in_blocks(built, item, at_once=item.block, folder=folder)
+
+
 class BuiltAlone:
     """A task on a model built for it alone, its inputs constants: a plain simulation."""
 
-    def __init__(self, group: Group, item: Item, ladder: Ladder) -> None:
+    def __init__(self, group: Group, item: Item, solver: Solver) -> None:
         started = time.perf_counter()
         given = {name: item.inputs[name] for name in group.inputs}
         cell = replace(group.cell, overrides={**group.cell.overrides, **given})
-        self._ladder = ladder
+        self._solver = solver
         self._item = replace(item, inputs={})
         self._group = replace(
             group,
@@ -113,8 +131,8 @@ class BuiltAlone:
         """Return what the task leaves behind."""
         result = self._failed
         if self._built is not None:
-            result = attempt(self._built, self._item)
-            result = self._ladder.climb(self._group, self._item, result)
+            result = self._solver.attempt(self._built, self._item)
+            result = self._solver.ladder.climb(self._group, self._item, result)
         if result is None:
             raise ValueError("neither built nor failed")
         lines = dict.fromkeys([*self._log, *result.log.splitlines()])

@@ -13,6 +13,7 @@ from typing import Any
 from battsweep.errors import Fault, SpecError
 from battsweep.jobs.classify import CAPACITY
 from battsweep.jobs.enters import geometry_names
+from battsweep.jobs.health import knows_health
 from battsweep.jobs.physics import (
     base_parameter_values,
     canonical_step,
@@ -25,7 +26,7 @@ from battsweep.jobs.physics import (
 )
 from battsweep.jobs.symbolic import cannot_be_symbolic
 from battsweep.sweep.spec import Cell, Model, Sweep
-from battsweep.sweep.summaries import parse_summary
+from battsweep.sweep.summaries import HEALTH, parse_summary
 from battsweep.sweep.task import Resolved, ResolvedCell
 
 C_RATE = re.compile(r"[\d}.]\s*C\b|\bC/")
@@ -221,10 +222,13 @@ def _check_outputs(sweep: Sweep, name: str, made: Any, faults: list[Fault]) -> N
             message = f"{variable!r} varies in space; only one number a time is kept{hint}"
             faults.append(Fault(str(sweep.path), place, message))
     for position, text in enumerate(sweep.output.summary):
-        variable = parse_summary(text).variable or "Voltage [V]"
+        summary, place = parse_summary(text), f"output.summary.{position}"
+        variable = summary.variable or "Voltage [V]"
         if variable not in made.variables:
-            place = f"output.summary.{position}"
             faults.append(_unknown_variable(sweep, place, variable, name, made))
+        elif summary.kind == "health" and not knows_health(made):
+            message = f"{text!r}: PyBaMM does not work it out for model {name!r}; leave it out"
+            faults.append(Fault(str(sweep.path), place, message))
 
 
 def _is_scalar(made: Any, variable: str) -> bool:
@@ -234,7 +238,7 @@ def _is_scalar(made: Any, variable: str) -> bool:
 
 
 def _unknown_variable(sweep: Sweep, place: str, variable: str, name: str, made: Any) -> Fault:
-    hint = did_you_mean(variable, made.variables)
+    hint = did_you_mean(variable, [*made.variables, *HEALTH])
     return Fault(str(sweep.path), place, f"model {name!r} has no variable {variable!r}{hint}")
 
 

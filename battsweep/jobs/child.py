@@ -13,6 +13,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from battsweep.errors import LostError
+from battsweep.jobs.ageing import kept_of
 from battsweep.jobs.failures import Failure
 from battsweep.jobs.forking import abandon_server, context
 from battsweep.jobs.groups import FitItem, Group, Item
@@ -20,6 +21,8 @@ from battsweep.jobs.memory import in_words, memory_of
 from battsweep.jobs.proof import unproven
 from battsweep.jobs.solve import Result
 from battsweep.jobs.warm import Ahead, Building, Proving, Ready, serve
+from battsweep.store.checkpoints import saved_cycles
+from battsweep.store.layout import file_name
 
 BUILD_LIMIT_S = 600.0
 LIST_LIMIT_S = 2.0
@@ -60,10 +63,12 @@ class Child:
     """A warm solving process of one worker; started when first needed, replaced when dead.
 
     ``memory_limit_bytes`` is what it may hold; None for no limit. A model may
-    take ``build_limit_s`` to build, or the time limit where that is longer.
+    take ``build_limit_s`` to build, or the time limit where that is longer. Long
+    tasks save what they have done below ``checkpoints``, and go on from there.
     """
 
     log_path: Path
+    checkpoints: Path | None = None
     plain_limit_s: float = BUILD_LIMIT_S
     memory_limit_bytes: int | None = None
     build_limit_s: float = BUILD_LIMIT_S
@@ -87,9 +92,11 @@ class Child:
         with that as its result; the others go on in a new process. So does
         one that needs more memory than allowed, at once where the process
         had done nothing else before, and else if it does so again alone. Where
-        the model itself is not built in time, all fail at once.
+        the model itself is not built in time, all fail at once. Of a task with
+        checkpoints each try may take the limit, its finished cycles are kept,
+        and a death counts only if nothing was saved since the one before.
         """
-        done = suspects = 0
+        done = suspects = saved = 0
         while done < len(items):
             # A suspect runs alone, so that a second death is its own.
             batch = items[done : done + 1] if suspects else items[done:]
@@ -104,15 +111,31 @@ class Child:
                             yield result, tries, build_s
                             build_s = 0.0
                         done += len(answer)
-                        suspects = max(0, suspects - len(answer))
+                        suspects, saved = max(0, suspects - len(answer)), 0
                     elif answer.building:
                         yield from ((_failed(answer), tries, 0.0) for _ in items[done:])
                         return
-                    elif answer.suspects == 1 and (answer.certain or tries >= TRIES):
-                        yield _failed(answer), tries, 0.0
-                        done, suspects = done + 1, max(0, suspects - 1)
+                    elif answer.suspects == 1 and (
+                        answer.certain or (tries >= TRIES and self._saved(items[done]) == saved)
+                    ):
+                        yield self._given_up(items[done], answer), tries, 0.0
+                        done, suspects, saved = done + 1, max(0, suspects - 1), 0
                     else:
                         suspects = max(suspects, answer.suspects)
+                        saved = self._saved(items[done])
+
+    def _saved(self, item: Item | FitItem) -> int:
+        folder = self._checkpoint(item)
+        return 0 if folder is None else saved_cycles(folder)
+
+    def _given_up(self, item: Item | FitItem, ended: Ended) -> Result:
+        folder = self._checkpoint(item)
+        return _failed(ended) if folder is None else kept_of(_failed(ended), folder)
+
+    def _checkpoint(self, item: Item | FitItem) -> Path | None:
+        if self.checkpoints is None or not isinstance(item, Item) or item.block is None:
+            return None
+        return self.checkpoints / file_name(item.task.id)
 
     def stop(self) -> None:
         """End the process, whatever it is doing."""
@@ -203,7 +226,7 @@ class Child:
             started = context()
             ours, theirs = multiprocessing.Pipe()
             held, alive = multiprocessing.Pipe(duplex=False)
-            arguments = (theirs, str(self.log_path), held)
+            arguments = (theirs, str(self.log_path), held, self.checkpoints)
             process = started.Process(target=serve, args=arguments, daemon=True)
             try:
                 process.start()

@@ -23,6 +23,7 @@ from battsweep.jobs.sample import Placed, Standing, to_compute
 from battsweep.jobs.stopping import Stop, listening
 from battsweep.jobs.worker import Delivered, Order, compute_chunk, lost_receipt, provenance
 from battsweep.slurm.environment import allotted_cores
+from battsweep.store.checkpoints import forget_finished
 from battsweep.store.files import make_folder
 from battsweep.store.index import Index
 from battsweep.store.layout import create_store, logs_folder
@@ -79,6 +80,7 @@ def run_plan(
             raise StoreError(
                 "\n".join([*found.problems, f"mend it first: battsweep check {store}"])
             )
+        forget_finished(store, index.finished)
         pa.default_memory_pool().release_unused()  # Arrow keeps what the list of tasks took
         known_tasks = standing(index, plan)
         waiting = to_compute(plan.placed, known_tasks, proof or plan.sweep.run.proof)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from battsweep.jobs.classify import CAPACITY, CURRENT, Swept, Varied, classify
 from battsweep.jobs.enters import Entered, entered
 from battsweep.jobs.step_inputs import Steps, take_apart
+from battsweep.sweep.cycles import cycles_at_once
 from battsweep.sweep.identity import canonical_json
 from battsweep.sweep.quantities import current_a
 from battsweep.sweep.spec import Cell, Fit, Measured, Model, Output, Protocol, Sweep
@@ -55,7 +56,8 @@ class Item:
 
     Those of a group's ``slots`` are among them. With ``prove`` its result is held
     against a plain simulation; with ``rebuild`` it is solved on a model built for
-    it alone.
+    it alone. ``block`` is how many cycles are solved and saved at a time; None
+    for all at once.
     """
 
     task: Task
@@ -65,6 +67,7 @@ class Item:
     measured: Measured | None = None
     prove: bool = False
     rebuild: bool = False
+    block: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +182,15 @@ class Grouper:
         if alike not in self._known:
             made = self._group(task, protocol, steps, constants, (*inputs, *free))
             self._known[alike] = (task.procedure, made)
+        item = Item(
+            task=task,
+            inputs={**inputs, **steps.values},
+            initial_soc=None if soc is None else float(soc),
+            duration_s=duration,
+            measured=measured,
+            block=cycles_at_once(protocol, self._sweep.output, self._sweep.run),
+        )
         group = self._known[alike][1]
-        given = {**inputs, **steps.values}
-        item = Item(task, given, None if soc is None else float(soc), duration, measured)
         return group, item
 
     def _group(

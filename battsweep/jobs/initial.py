@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ CONCENTRATIONS = (
     "Initial concentration in negative electrode [mol.m-3]",
     "Initial concentration in positive electrode [mol.m-3]",
 )
+INITIAL = "Initial concentration in "
 KEPT = 1024
 AGREES = 1e-9
 
@@ -134,3 +135,22 @@ class InitialCharge:
                 if isinstance(part, pybamm.InputParameter)
             )
         return frozenset(found & set(self._inputs))
+
+
+def refers_to_its_start(model: Any, variables: Iterable[str]) -> bool:
+    """Return whether a model's equations, or some of its variables, have them as parameters.
+
+    A state of charge that is set on a built model changes its initial conditions
+    alone: what else refers to the start, such as the lithium lost since then, or
+    the strain, keeps the concentrations that it was built with.
+    """
+    pybamm = import_pybamm()
+    equations = [*model.rhs.values(), *model.algebraic.values()]
+    equations += [event.expression for event in model.events]
+    equations += [model.variables[name] for name in variables]
+    names = (pybamm.Parameter, pybamm.FunctionParameter)
+    return any(
+        isinstance(symbol, names) and symbol.name.startswith(INITIAL) and "electrode" in symbol.name
+        for equation in equations
+        for symbol in equation.pre_order()
+    )

@@ -29,6 +29,7 @@ from battsweep.jobs.steps import (
     steps_of_track,
 )
 from battsweep.jobs.summarise import Array, Step, measured_times, summarise
+from battsweep.sweep.cycles import keeps_rows
 from battsweep.sweep.spec import Measured, Output
 from battsweep.sweep.summaries import parse_summary
 
@@ -83,23 +84,24 @@ class Watch:
     def on_experiment_error(self, logs: Mapping[str, Any]) -> None:
         """Keep a solver's error in a later step."""
         failure = classify_failure(logs["error"])
-        self.failure = Failure(failure.failure_class, f"{_where(logs)}: {failure.message}")
+        self.failure = Failure(failure.failure_class, f"{where(logs)}: {failure.message}")
 
     def on_experiment_infeasible_time(self, logs: Mapping[str, Any]) -> None:
         """Keep that a step without a duration never reached its end."""
-        message = f"{_where(logs)}: did not reach its end condition within PyBaMM's default time"
+        message = f"{where(logs)}: did not reach its end condition within PyBaMM's default time"
         self.failure = Failure("infeasible", message)
 
     def on_experiment_infeasible_event(self, logs: Mapping[str, Any]) -> None:
         """Keep that a step ended at an event that the protocol does not name."""
         if logs["termination"] == "failure":
-            self.failure = Failure("solver", f"{_where(logs)}: the solver gave up")
+            self.failure = Failure("solver", f"{where(logs)}: the solver gave up")
             return
-        message = f"{_where(logs)}: ended early by {logs['termination']}"
+        message = f"{where(logs)}: ended early by {logs['termination']}"
         self.failure = Failure("infeasible", message)
 
 
-def _where(logs: Mapping[str, Any]) -> str:
+def where(logs: Mapping[str, Any]) -> str:
+    """Return the cycle and step that PyBaMM's callback was told of."""
     cycle, step = logs["cycle number"][0], logs["step number"][0]
     return f"cycle {cycle}, step {step} ({logs['step operating conditions']})"
 
@@ -128,7 +130,7 @@ def result_of(solved: Solved, built: Built, item: Item) -> Result:
     """Return what is kept of what was solved."""
     output = built.group.output
     return Result(
-        columns=rows(solved.steps, output),
+        columns=rows(kept_steps(solved.steps, built), output),
         **summaries(solved, output, item.measured, by_cycle=built.is_experiment),
         statistics=solved.statistics,
         failure=solved.failure,
@@ -171,7 +173,7 @@ def solve(built: Built, inputs: Mapping[str, float], *, item: Item) -> Solved:
     elif failure is None:
         failure = _silent_failure(solution.termination, solution.t[-1], built, item)
     notes = (*skipped(solution, built), *said.notes())
-    return _solved(steps, failure, _statistics(solution), notes, said.gave_up)
+    return _solved(steps, failure, statistics_of(solution), notes, said.gave_up)
 
 
 def solved_of_track(track: Track, built: Built, item: Item) -> Solved | None:
@@ -190,7 +192,7 @@ def _solved(
     notes: tuple[str, ...],
     gave_up: str = "",
 ) -> Solved:
-    failure = failure or _not_finite(steps)
+    failure = failure or not_finite(steps)
     if failure is not None:
         steps = tuple(step for step in map(finite_part, steps) if len(step.times_s))
         failure = advised(failure, gave_up)
@@ -231,7 +233,8 @@ def _silent_failure(termination: str, end_s: float, built: Built, item: Item) ->
     return None
 
 
-def _not_finite(steps: tuple[Step, ...]) -> Failure | None:
+def not_finite(steps: tuple[Step, ...]) -> Failure | None:
+    """Return a failure where any kept value is no number."""
     for step in steps:
         for name, values in step.values.items():
             if not np.all(np.isfinite(values)):
@@ -239,7 +242,8 @@ def _not_finite(steps: tuple[Step, ...]) -> Failure | None:
     return None
 
 
-def _statistics(solution: Any) -> dict[str, float]:
+def statistics_of(solution: Any) -> dict[str, float]:
+    """Return how long and how hard the solver worked."""
     found = solution.solver_statistics
     numbers = {
         "solve_s": float(solution.solve_time.value),
@@ -250,6 +254,15 @@ def _statistics(solution: Any) -> dict[str, float]:
         numbers["nonlinear_fails"] = float(found.number_of_nonlinear_solver_fails)
         numbers["error_test_fails"] = float(found.number_of_error_test_failures)
     return numbers
+
+
+def kept_steps(steps: tuple[Step, ...], built: Built) -> tuple[Step, ...]:
+    """Return the steps whose rows are asked for; of other protocols than steps, all."""
+    group = built.group
+    if group.protocol.kind != "steps":
+        return steps
+    of = group.protocol.cycles
+    return tuple(step for step in steps if keeps_rows(group.output, step.cycle, of=of))
 
 
 def rows(steps: tuple[Step, ...], output: Output) -> dict[str, Array]:

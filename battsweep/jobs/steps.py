@@ -11,8 +11,10 @@ import numpy as np
 from battsweep.jobs.build import Built
 from battsweep.jobs.direct import Track
 from battsweep.jobs.groups import Item
+from battsweep.jobs.health import with_health
 from battsweep.jobs.summarise import Array, Step, measured_times
 from battsweep.sweep.spec import Measured, Profile
+from battsweep.sweep.summaries import asks_for_health
 
 VOLTAGE = "Voltage [V]"
 
@@ -24,9 +26,14 @@ def steps_of(solution: Any, built: Built, item: Item) -> tuple[Step, ...]:
         if item.measured is not None and built.group.output.every_s is None:
             at = _reached(item.measured, step)
             exact = _entries(solution[VOLTAGE](at), len(at))
-        return (_only_step(step, exact, built, item),)
+        step = _only_step(step, exact, built, item)
+        if asks_for_health(built.group.output.summary):
+            return tuple(with_health([step], [solution], built))
+        return (step,)
     parts = [found for found in _parts(solution) if len(found[2].t) > 1]
     steps = [_part(cycle, step, part, built) for cycle, step, part in parts]
+    if steps and asks_for_health(built.group.output.summary):
+        steps = with_health(steps, [part for _, _, part in parts], built)
     if steps and item.measured is not None and built.group.output.every_s is None:
         voltage = voltage_at(measured_times(item.measured), [part for _, _, part in parts])
         steps[0] = replace(steps[0], measured_voltage_v=voltage)
@@ -69,7 +76,7 @@ def finite_part(step: Step) -> Step:
         bad |= ~np.isfinite(array).reshape(-1, len(step.times_s)).all(axis=0)
     end = int(np.argmax(bad)) if bad.any() else len(bad)
     values = {name: array[..., :end] for name, array in step.values.items()}
-    return Step(step.cycle, step.step, step.times_s[:end], values)
+    return Step(step.cycle, step.step, step.times_s[:end], values, health=step.health)
 
 
 def count_steps(solution: Any) -> int:
@@ -79,6 +86,8 @@ def count_steps(solution: Any) -> int:
 
 def _parts(solution: Any) -> Iterator[tuple[int, int, Any]]:
     for cycle, cycle_solution in enumerate(solution.cycles, start=1):
+        if cycle_solution is None:  # one that was solved before a checkpoint
+            continue
         for step, part in enumerate(cycle_solution.steps, start=1):
             yield cycle, step, part
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ class Step:
     other axes, where there are any, are space. ``measured_voltage_v`` is the
     voltage at those times of a measured curve that the step reaches, where
     it was solved for; ``current`` the exact times and amperes of a profile.
+    ``health`` has the electrodes' state of health at its end, where that was asked
+    for and a cycle ends there.
     """
 
     cycle: int
@@ -32,6 +34,7 @@ class Step:
     values: Mapping[str, Array]
     measured_voltage_v: Array | None = None
     current: tuple[Array, Array] | None = None
+    health: Mapping[str, float] = field(default_factory=dict)
 
 
 def summarise(
@@ -64,6 +67,8 @@ def _number(summary: Summary, steps: Sequence[Step], measured: Measured | None) 
             return float(steps[-1].times_s[-1] - steps[0].times_s[0])
         case "time to":
             return _time_to(float(summary.threshold or 0), steps)
+        case "health":
+            return steps[-1].health.get(summary.name)
         case "rmse":
             return None if measured is None else rmse_mv(steps, measured)
         case "overlap":

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from battsweep.jobs.batch import attempts, batches
 from battsweep.jobs.build import Built
-from battsweep.jobs.builds import Builds, BuiltAlone
+from battsweep.jobs.builds import Builds, BuiltAlone, Solver
 from battsweep.jobs.failures import classify_failure
 from battsweep.jobs.forking import die_with_holder
 from battsweep.jobs.groups import FitItem, Group, Item
-from battsweep.jobs.ladder import Ladder
 from battsweep.jobs.proof import compare, prove
 from battsweep.jobs.proof_words import told
 from battsweep.jobs.solve import Result, captured_log
@@ -52,10 +52,13 @@ class Proving:
     result: Result
 
 
-def serve(connection: Connection, log_path: str, alive: Connection) -> None:
+def serve(
+    connection: Connection, log_path: str, alive: Connection, checkpoints: Path | None = None
+) -> None:
     """Answer orders until the other end is closed; the body of the solving process.
 
-    It ends at once where the other end of ``alive`` is closed.
+    It ends at once where the other end of ``alive`` is closed. Long tasks save
+    what they have done below ``checkpoints``.
     """
     die_with_parent()
     die_with_holder(alive)
@@ -67,7 +70,7 @@ def serve(connection: Connection, log_path: str, alive: Connection) -> None:
             order, group, items = connection.recv()
         except (EOFError, OSError):
             return
-        for message in _messages(answers(group, items, builds)):
+        for message in _messages(answers(group, items, builds, checkpoints)):
             connection.send((order, message))
 
 
@@ -90,7 +93,10 @@ def _messages(
 
 
 def answers(
-    group: Group | None, items: tuple[Item | FitItem, ...], builds: Builds
+    group: Group | None,
+    items: tuple[Item | FitItem, ...],
+    builds: Builds,
+    checkpoints: Path | None = None,
 ) -> Iterator[Ready | Building | Ahead | Proving | Result]:
     """Yield `Ready`, then a result an item, in order.
 
@@ -122,34 +128,40 @@ def answers(
     notes = [*log]
     if built is not None:
         notes += [*built.notes, *map(_no_effect, built.unused_inputs())]
+    solver = Solver(builds.ladder, checkpoints)
     for alone, run in groupby(simulations, lambda item: built is None or item.rebuild):
         if alone or built is None:
             for item in run:
-                yield from _alone(group, item, builds.ladder, notes)
+                yield from _alone(group, item, solver, notes)
         else:
-            yield from _together(built, list(run), builds.ladder, notes)
+            yield from _together(built, list(run), solver, notes)
 
 
 def _alone(
-    group: Group, item: Item, ladder: Ladder, notes: list[str]
+    group: Group, item: Item, solver: Solver, notes: list[str]
 ) -> Iterator[Ready | Building | Result]:
     yield Building()
-    alone = BuiltAlone(group, item, ladder)
+    alone = BuiltAlone(group, item, solver)
     yield Ready(alone.build_s)
     yield _told(alone.solve(), group, notes)
 
 
 def _together(
-    built: Built, items: list[Item], ladder: Ladder, notes: list[str]
+    built: Built, items: list[Item], solver: Solver, notes: list[str]
 ) -> Iterator[Ahead | Proving | Result]:
     for batch in batches(built, items):
         if len(batch) > 1:
             yield Ahead(len(batch), len(batch) * built.cost_s)
-        for item, found in zip(batch, attempts(built, batch), strict=True):
-            result = _told(ladder.climb(built.group, item, found), built.group, notes)
+        if len(batch) == 1 and batch[0].block is not None:
+            results = [solver.attempt(built, batch[0])]
+        else:
+            results = attempts(built, batch)
+        for item, found in zip(batch, results, strict=True):
+            climbed = solver.ladder.climb(built.group, item, found)
+            result = _told(climbed, built.group, notes)
             if item.prove and not result.tries:
                 yield Proving(result)
-                result = _proven(built.group, item, result, ladder)
+                result = _proven(built.group, item, result, solver)
             yield result
 
 
@@ -158,7 +170,7 @@ def _told(result: Result, group: Group, notes: list[str]) -> Result:
     return replace(result, log=text, group=group.key, method=result.method or "reused")
 
 
-def _proven(group: Group, item: Item, result: Result, ladder: Ladder) -> Result:
+def _proven(group: Group, item: Item, result: Result, solver: Solver) -> Result:
     """Return a result with its proof, or what the task gives built for itself.
 
     Where reuse gave something else than a plain simulation, its answer is not kept.
@@ -166,7 +178,7 @@ def _proven(group: Group, item: Item, result: Result, ladder: Ladder) -> Result:
     plain, record = prove(group, item, result)
     if record["passed"] is not False:
         return replace(result, proof=record)
-    alone = BuiltAlone(group, item, ladder).solve()
+    alone = BuiltAlone(group, item, replace(solver, checkpoints=None)).solve()
     again = compare(group, item, alone, plain)
     notes = [f"reusing the group's model gave another answer: {told(record)}", alone.log]
     if again.passed is False:

@@ -24,6 +24,7 @@ from battsweep.jobs.failures import Failure
 from battsweep.jobs.groups import FitItem, Group, Item
 from battsweep.jobs.solve import Result
 from battsweep.slurm.environment import allocation_provenance
+from battsweep.store.checkpoints import checkpoint_folder, checkpoints_folder, forget
 from battsweep.store.receipts import Receipt
 from battsweep.store.shards import write_shard
 from battsweep.sweep.task import Task
@@ -92,7 +93,7 @@ def compute_chunk(order: Order) -> Delivered:
                 own_s = build_s if known.method == "rebuilt" else 0.0
                 costs.append((build_s - own_s, result.wall_s + own_s))
                 proof_s += proof_seconds(result)
-                if result.columns:
+                if receipts[-1].outcome == "done" or receipts[-1].partial:
                     series.append(table(result.columns))
     builds, built_s = build_costs(costs)
     writing = time.perf_counter()
@@ -106,6 +107,9 @@ def compute_chunk(order: Order) -> Delivered:
         provenance=provenance(),
         format=order.format,
     )
+    for item in (item for _, items in order.parts for item in items):
+        if isinstance(item, Item) and item.block is not None:
+            forget(checkpoint_folder(Path(order.store), item.task.id))
     now = time.perf_counter()
     wall_s, write_s = now - started, now - writing
     return Delivered(
@@ -157,7 +161,7 @@ def _child(store: str) -> Child:
     if store not in _CHILDREN:
         logs = Path(store) / "logs"
         name = f"worker-{socket.gethostname()}-{os.getpid()}.log"
-        _CHILDREN[store] = Child(logs / name)
+        _CHILDREN[store] = Child(logs / name, checkpoints_folder(Path(store)))
     return _CHILDREN[store]
 
 
@@ -193,7 +197,7 @@ def receipt(task: Task, result: Result, attempt: int) -> Receipt:
         failure_class=None if failure is None else failure.failure_class,
         message=(result.note or None) if failure is None else failure.message,
         traceback=result.traceback,
-        partial=failure is not None and rows > 0,
+        partial=failure is not None and (rows > 0 or bool(result.cycles)),
         row_count=rows,
         summary=dict(result.summary),
         cycles=tuple(dict(cycle) for cycle in result.cycles),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from battsweep.errors import StoreError
+from battsweep.store.checkpoints import left_over
 from battsweep.store.connect import connect_writing
 from battsweep.store.files import PART_SUFFIX, whole_file
 from battsweep.store.index import Index, Reconciled, digest_and_size
@@ -53,6 +54,7 @@ def check(store: Path, deep: bool = False) -> list[Finding]:
         return [*findings, Finding("index", str(index_path(store)), str(error), mend)]
     with index:
         findings += _shards(store, index, deep=deep)
+        findings += _checkpoints(store, index)
         if deep and not findings:
             # An index can be held only against files that are themselves right.
             findings += _index(store, index)
@@ -181,6 +183,14 @@ def _left_over(store: Path) -> list[Finding]:
         Finding("left over", str(path), "a write that was cut off", f"rm {path}")
         for path in sorted(store.rglob(f".*{PART_SUFFIX}"))
         if path.stat().st_mtime < oldest
+    ]
+
+
+def _checkpoints(store: Path, index: Index) -> list[Finding]:
+    message = "a checkpoint of a task that is finished; the next run deletes it"
+    return [
+        Finding("left over", str(folder), message, f"rm -r {folder}")
+        for folder in left_over(store, index.finished)
     ]
 
 

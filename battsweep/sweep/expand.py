@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from battsweep.sweep.checks import all_placeholders, check_axes, check_exclude
+from battsweep.sweep.cycles import check_series_cycles
 from battsweep.sweep.expressions import evaluate, names, parse
 from battsweep.sweep.faults import Faults, suggestion
 from battsweep.sweep.fits import fit_tasks
@@ -43,6 +44,7 @@ def expand(sweep: Sweep, resolved: Resolved) -> list[Task]:
     if sweep.fit is not None:
         return fit_tasks(sweep, sweep.fit, resolved, procedures, faults)
     check_axes(sweep.axes, sweep.protocols, faults)
+    check_series_cycles(sweep, faults)
     _check_names(sweep, resolved, faults)
     _check_count(sweep, faults)
     faults.raise_if_any()

@@ -139,15 +139,16 @@ def profile_digest(profile: Profile | None) -> str | None:
 
 def settings_digest(output: Output, run: Run) -> str:
     """Return the digest of what is kept of a task and how closely it is solved."""
-    return digest(
-        {
-            "series": sorted(output.series),
-            "sampling": [output.every_s, output.points, output.solver_times],
-            "summary": sorted(output.summary),
-            "rtol": run.rtol,
-            "atol": run.atol,
-        }
-    )
+    asked: dict[str, object] = {
+        "series": sorted(output.series),
+        "sampling": [output.every_s, output.points, output.solver_times],
+        "summary": sorted(output.summary),
+        "rtol": run.rtol,
+        "atol": run.atol,
+    }
+    if output.series_cycles != "all":
+        asked["series_cycles"] = output.series_cycles
+    return digest(asked)
 
 
 def task_id(

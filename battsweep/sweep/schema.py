@@ -140,6 +140,24 @@ def _summary(value: object) -> Summary:
     return parse_summary(_text(value))
 
 
+def _cycles(value: object) -> Literal["all", "none"] | int | tuple[int, ...]:
+    """Read ``series_cycles``."""
+    if value == "all" or value == "none":
+        return "all" if value == "all" else "none"
+    if isinstance(value, dict) and list(value) == ["every"] and _is_count(value["every"]):
+        return int(value["every"])
+    if isinstance(value, list) and value and all(map(_is_count, value)):
+        return tuple(sorted(set(value)))
+    raise ValueError(
+        f'{shown(value)}: must be "all", "none", cycle numbers such as [1, 10, 100], '
+        "or { every = 50 }"
+    )
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
 def _distinct(values: object) -> object:
     if isinstance(values, list):
         twice = [value for number, value in enumerate(values) if value in values[:number]]
@@ -267,6 +285,9 @@ class OutputTable(Table):
     every: Annotated[float | Literal["solver"], PlainValidator(_every)] | None = None
     points: Annotated[int, Field(ge=2, le=10**7)] | None = None
     summary: list[Annotated[Summary, PlainValidator(_summary)]] = []
+    series_cycles: Annotated[
+        Literal["all", "none"] | int | tuple[int, ...], PlainValidator(_cycles)
+    ] = "all"
 
 
 class RunTable(Table):
@@ -278,6 +299,7 @@ class RunTable(Table):
     proof: Literal["none", "sample", "all"] = "sample"
     memory_limit: Memory | None = None
     retry_ladder: bool = True
+    checkpoint: Annotated[int, Field(ge=1, le=10**6)] = 10
     solver: object = None
 
 

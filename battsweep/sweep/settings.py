@@ -29,7 +29,14 @@ def read_output(value: object, *, has_measured: bool, faults: Faults) -> Output:
     solver_times = table.every == "solver"
     if table.points is None and not solver_times and every_s is None:
         every_s = _EVERY_S
-    return Output(tuple(table.series), every_s, table.points, solver_times, tuple(names))
+    return Output(
+        tuple(table.series),
+        every_s,
+        table.points,
+        solver_times,
+        tuple(names),
+        table.series_cycles,
+    )
 
 
 def read_run(value: object, *, faults: Faults) -> Run:
@@ -48,4 +55,5 @@ def read_run(value: object, *, faults: Faults) -> Run:
         proof=table.proof,
         memory_limit_bytes=table.memory_limit,
         retry_ladder=table.retry_ladder,
+        checkpoint=table.checkpoint,
     )

@@ -113,7 +113,9 @@ class Output:
     """What is kept of a task.
 
     Exactly one of ``every_s``, ``points`` and ``solver_times`` is set.
-    ``points`` are spread evenly over each step.
+    ``points`` are spread evenly over each step. ``series_cycles`` says of which
+    cycles of steps the rows are kept: of all, of none, of every so many (with
+    the first and the last), or of those numbers.
     """
 
     series: tuple[str, ...] = ("Voltage [V]", "Current [A]")
@@ -121,6 +123,7 @@ class Output:
     points: int | None = None
     solver_times: bool = False
     summary: tuple[str, ...] = ()
+    series_cycles: Literal["all", "none"] | int | tuple[int, ...] = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,7 @@ class Run:
     """How tasks are computed. ``rtol`` and ``atol`` are part of a task's identity.
 
     ``memory_limit_bytes`` is None where each worker may have its share of the machine's.
+    A task of more than ``checkpoint`` cycles is solved, and saved, so many at a time.
     """
 
     time_limit_s: float = 600.0
@@ -138,6 +142,7 @@ class Run:
     proof: Literal["none", "sample", "all"] = "sample"
     memory_limit_bytes: int | None = None
     retry_ladder: bool = True
+    checkpoint: int = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@
     time to 4.2 V                 s       until the voltage first crosses 4.2 V
     max Cell temperature [C]              start, end, min, max, mean or change of a variable
     Discharge capacity [A.h]              a variable alone is its value at the end
+    Capacity [A.h], x_100, ...            electrode state of health at the end, see `HEALTH`
+    Change in loss of lithium inventory [%]   as PyBaMM names it; "change Loss of ..."
 """
 
 from __future__ import annotations
@@ -31,6 +33,20 @@ WORDS = {
 }
 REDUCTIONS = ("start", "end", "min", "max", "mean", "change")
 AGAINST_MEASURED = ("rmse", "overlap")
+HEALTH = (
+    "Capacity [A.h]",
+    "Cyclable lithium capacity [A.h]",
+    "Formation capacity loss [A.h]",
+    "Maximum theoretical energy [W.h]",
+    "Negative positive ratio",
+    "Practical negative positive ratio",
+    "x_0",
+    "x_100",
+    "y_0",
+    "y_100",
+)
+"""What PyBaMM works out of the electrodes' capacities and the lithium between them."""
+_CHANGE_IN = "Change in "
 
 _TIME_TO = re.compile(r"time to (\S+) ?V(?: \[s\])?")
 _UNIT = re.compile(r" \[[^\]]*\]$")
@@ -40,8 +56,9 @@ _UNIT = re.compile(r" \[[^\]]*\]$")
 class Summary:
     """A summary: the name of its column, and how it is worked out.
 
-    ``kind`` is a key of `WORDS`, "time to" (with ``threshold`` in V), or one
-    of `REDUCTIONS` (with ``variable``, a PyBaMM variable).
+    ``kind`` is a key of `WORDS`, "time to" (with ``threshold`` in V), "health"
+    (the ``name`` is in `HEALTH`), or one of `REDUCTIONS` (with ``variable``, a
+    PyBaMM variable).
     """
 
     name: str
@@ -66,7 +83,14 @@ def parse_summary(text: str) -> Summary:
         return Summary(f"{bare} [{WORDS[bare]}]", bare)
     if words.startswith("time to "):
         return _time_to(words)
+    if words in HEALTH:
+        return Summary(words, "health")
+    if words.startswith(_CHANGE_IN) and len(words) > len(_CHANGE_IN):
+        rest = words.removeprefix(_CHANGE_IN)
+        return Summary(words, "change", rest[0].upper() + rest[1:])
     first, _, rest = words.partition(" ")
+    if first in REDUCTIONS and rest in HEALTH:
+        raise ValueError(f"{shown(text)}: is no variable over time; write {rest!r} alone")
     if first in REDUCTIONS:
         if not rest:
             raise ValueError(f"{shown(text)}: which variable? Write '{first} Voltage [V]'")
@@ -86,3 +110,8 @@ def _time_to(words: str) -> Summary:
         raise ValueError(f"{shown(words)}: not a voltage; write it as 'time to 4.2 V'")
     name = f"time to {number_text(threshold)} V [s]"
     return Summary(name, "time to", threshold=threshold)
+
+
+def asks_for_health(summaries: Iterable[str]) -> bool:
+    """Return whether any summary is made of the electrodes' state of health."""
+    return any(parse_summary(text).kind == "health" for text in summaries)
