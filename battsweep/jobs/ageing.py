@@ -162,6 +162,7 @@ def _advance(
                 start=start,
                 cycles=count,
                 callback=watch,
+                steps=item.task.procedure.steps,
             )
             nothing = isinstance(solution, import_pybamm().EmptySolution)
             steps = () if nothing else steps_of(solution, built, item)

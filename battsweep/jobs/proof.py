@@ -21,10 +21,10 @@ import numpy as np
 
 from battsweep.data.columns import CYCLE, STEP, TIME, column_for, unit_of
 from battsweep.data.convert import from_pybamm
-from battsweep.jobs.build import wanted_variables
 from battsweep.jobs.failures import Failure
 from battsweep.jobs.groups import Group, Item
 from battsweep.jobs.plain import Plain, simulate
+from battsweep.jobs.simulation import wanted_variables
 from battsweep.jobs.solve import Result, Solved, captured_log, summaries
 from battsweep.jobs.steps import exact_current, voltage_at
 from battsweep.jobs.summarise import Array, Step, measured_times
@@ -33,7 +33,7 @@ from battsweep.sweep.summaries import Summary, parse_summary
 END = "step end [s]"
 VOLTAGE = "Voltage [V]"
 OF_VOLTAGE = 2.0
-"""How many times ``rtol`` a voltage may be off: 0.2 to 0.4 mV at the default tolerances."""
+"""How many times ``rtol`` a voltage may be off: 0.2 to 0.4 mV at PyBaMM's default tolerances."""
 OF_OTHERS = 20.0
 """How many times ``rtol`` anything else may be off; an event's time is that of a voltage
 divided by its slope."""

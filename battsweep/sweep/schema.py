@@ -306,7 +306,7 @@ class RunTable(Table):
 class SolverTable(Table):
     """``[run.solver]``."""
 
-    rtol: Tolerance = 1e-4
+    rtol: Tolerance = 1e-5
     atol: Tolerance = 1e-6
 
 

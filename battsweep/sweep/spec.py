@@ -136,7 +136,7 @@ class Run:
 
     time_limit_s: float = 600.0
     format: Literal["parquet", "hdf5"] = "parquet"
-    rtol: float = 1e-4
+    rtol: float = 1e-5
     atol: float = 1e-6
     max_tasks: int = 100_000
     proof: Literal["none", "sample", "all"] = "sample"
