@@ -184,7 +184,7 @@ def equal_to_plain(one: list[dict[str, np.ndarray]], cycles: int) -> str:
         pybamm.lithium_ion.SPM(OPTIONS),
         parameter_values=pybamm.ParameterValues("OKane2022"),
         experiment=pybamm.Experiment([STEPS] * cycles, period=120.0),
-        solver=pybamm.IDAKLUSolver(rtol=1e-4, atol=1e-6),
+        solver=pybamm.IDAKLUSolver(rtol=1e-5, atol=1e-6),
     )
     solution = simulation.solve(initial_soc=1.0, calc_esoh=False)
     rows, numbers = one

@@ -32,7 +32,7 @@ PLAIN = """
 import numpy as np
 import pybamm
 values = pybamm.ParameterValues("Chen2020")
-solver = pybamm.IDAKLUSolver(rtol=1e-4, atol=1e-6)
+solver = pybamm.IDAKLUSolver(rtol=1e-5, atol=1e-6)
 model = pybamm.lithium_ion.SPMe()
 simulation = pybamm.Simulation(model, parameter_values=values, solver=solver)
 solution = simulation.solve([0, 18000.0], t_interp=np.arange(0, 18000.0, 36.0))

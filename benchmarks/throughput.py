@@ -42,7 +42,7 @@ def plain(value: float) -> float:
     values = pybamm.ParameterValues("Chen2020")
     values[NAME] = value
     model = pybamm.lithium_ion.SPMe()
-    solver = pybamm.IDAKLUSolver(rtol=1e-4, atol=1e-6)
+    solver = pybamm.IDAKLUSolver(rtol=1e-5, atol=1e-6)
     simulation = pybamm.Simulation(model, parameter_values=values, solver=solver)
     end = 5 * 3600.0
     solution = simulation.solve([0, end], t_interp=np.arange(0, end, EVERY_S))

@@ -22,7 +22,7 @@ import numpy as np
 
 from battsweep.errors import StoreError
 from battsweep.jobs.build import Built
-from battsweep.jobs.failures import Failure, classify_failure
+from battsweep.jobs.failures import Failure, advised, classify_failure
 from battsweep.jobs.groups import Item
 from battsweep.jobs.physics import import_pybamm
 from battsweep.jobs.solve import (
@@ -317,7 +317,7 @@ def _result(built: Built, blocks: Sequence[Block], ending: Ending | None) -> Res
         summary=unfold(whole, asked) if ending is None and whole else {},
         cycles=cycles,
         statistics=statistics,
-        failure=None if ending is None else ending.failure,
+        failure=None if ending is None else advised(ending.failure),
         traceback=None if ending is None else ending.traceback,
         log="\n".join(log),
     )

@@ -100,7 +100,8 @@ class BuiltAlone:
 
     def __init__(self, group: Group, item: Item, solver: Solver) -> None:
         started = time.perf_counter()
-        given = {name: item.inputs[name] for name in group.inputs}
+        of_steps = tuple(f"{slot} " for slot in group.slots if slot)  # they are in its steps
+        given = {n: v for n, v in item.inputs.items() if not (of_steps and n.startswith(of_steps))}
         cell = replace(group.cell, overrides={**group.cell.overrides, **given})
         self._solver = solver
         self._item = replace(item, inputs={})

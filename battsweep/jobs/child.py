@@ -96,11 +96,11 @@ class Child:
         checkpoints each try may take the limit, its finished cycles are kept,
         and a death counts only if nothing was saved since the one before.
         """
-        done = suspects = saved = 0
+        done = suspects = saved = deaths = 0
         while done < len(items):
             # A suspect runs alone, so that a second death is its own.
             batch = items[done : done + 1] if suspects else items[done:]
-            tries = TRIES if suspects else 1
+            tries = max(TRIES if suspects else 1, deaths + 1)
             build_s = 0.0
             with closing(self._answers(group, tuple(batch), time_limit_s)) as answers:
                 for answer in answers:
@@ -111,7 +111,7 @@ class Child:
                             yield result, tries, build_s
                             build_s = 0.0
                         done += len(answer)
-                        suspects, saved = max(0, suspects - len(answer)), 0
+                        suspects, saved, deaths = max(0, suspects - len(answer)), 0, 0
                     elif answer.building:
                         yield from ((_failed(answer), tries, 0.0) for _ in items[done:])
                         return
@@ -119,10 +119,11 @@ class Child:
                         answer.certain or (tries >= TRIES and self._saved(items[done]) == saved)
                     ):
                         yield self._given_up(items[done], answer), tries, 0.0
-                        done, suspects, saved = done + 1, max(0, suspects - 1), 0
+                        done, suspects = done + 1, max(0, suspects - 1)
+                        saved = deaths = 0
                     else:
                         suspects = max(suspects, answer.suspects)
-                        saved = self._saved(items[done])
+                        saved, deaths = self._saved(items[done]), deaths + 1
 
     def _saved(self, item: Item | FitItem) -> int:
         folder = self._checkpoint(item)

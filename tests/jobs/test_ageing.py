@@ -132,7 +132,7 @@ def test_the_numbers_are_those_of_a_plain_simulation(task):
         pybamm.lithium_ion.SPM(OPTIONS),
         parameter_values=values,
         experiment=pybamm.Experiment([STEPS] * 6, period=300.0),
-        solver=pybamm.IDAKLUSolver(rtol=1e-4, atol=1e-6),
+        solver=pybamm.IDAKLUSolver(rtol=1e-5, atol=1e-6),
     )
     solution = simulation.solve(initial_soc=0.9)
     plain = solution.summary_variables

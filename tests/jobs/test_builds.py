@@ -12,7 +12,7 @@ SWEEP = """
 name = "builds"
 [cells.A]
 parameter_set = "Chen2020"
-[models.SPM]
+[models.SPMe]
 [protocols.p]
 discharge = "1C"
 duration = "5 min"
@@ -35,7 +35,7 @@ def use(builds, placed, number):
     group, item = placed[number]
     *_, result = answers(group, (item,), builds)
     assert result.failure is None
-    return builds.get(group, item.inputs, item.initial_soc)
+    return builds.get(group, item)
 
 
 def test_models_stay_while_there_is_room(placed):

@@ -140,7 +140,7 @@ def test_a_classic_failure_has_its_class_and_says_what_to_do(name, tmp_path):
     (tmp_path / "sweep.toml").write_text(
         f"name = 't'\n[cells.A]\n{case.cell}\n[models.m]\n{case.model}\n"
         f"[protocols.p]\n{case.protocol}\n[output]\nevery = 60\nsummary = ['capacity']\n"
-        "[run]\nretry_ladder = false\n"
+        "[run]\nretry_ladder = false\nsolver = { rtol = 1e-4, atol = 1e-6 }\n"
     )
     [(group, item)] = make_plan(load_sweep(tmp_path / "sweep.toml")).placed
     *_, result = answers(group, (item,), Builds())

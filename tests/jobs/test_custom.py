@@ -104,7 +104,7 @@ def test_a_model_and_a_set_of_ones_own_give_what_plain_pybamm_gives(computed, tm
             ("basic", names["basic"]()),
         ):
             simulation = pybamm.Simulation(
-                model, parameter_values=values, solver=pybamm.IDAKLUSolver()
+                model, parameter_values=values, solver=pybamm.IDAKLUSolver(rtol=1e-5, atol=1e-6)
             )
             plain = simulation.solve([0, 600], t_interp=np.arange(0, 700, 100))
             [task] = store.tasks(

@@ -33,7 +33,10 @@ def plain():
     def voltage(value):
         values = pybamm.ParameterValues("Chen2020")
         values.update({NAME: value, "Current function [A]": 5.0})
-        simulation = pybamm.Simulation(pybamm.lithium_ion.SPM(), parameter_values=values)
+        solver = pybamm.IDAKLUSolver(rtol=1e-5, atol=1e-6)
+        simulation = pybamm.Simulation(
+            pybamm.lithium_ion.SPM(), parameter_values=values, solver=solver
+        )
         return simulation.solve([0, 18000], t_interp=np.arange(0, 18000, 60.0))
 
     return voltage

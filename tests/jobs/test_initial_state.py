@@ -49,7 +49,7 @@ def test_what_is_lost_counts_from_each_task_s_own_start(make_sweep):
             pybamm.lithium_ion.SPM({"SEI": "ec reaction limited"}),
             parameter_values=values,
             experiment=pybamm.Experiment([STEPS] * 3, period=300.0),
-            solver=pybamm.IDAKLUSolver(rtol=1e-4, atol=1e-6),
+            solver=pybamm.IDAKLUSolver(rtol=1e-5, atol=1e-6),
         )
         solution = simulation.solve(initial_soc=item.initial_soc, calc_esoh=False)
         plain = [float(cycle.steps[-1][LOST].data[-1]) for cycle in solution.cycles]

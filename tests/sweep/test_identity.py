@@ -149,7 +149,7 @@ def test_what_is_kept_and_how_it_is_solved_is_content_and_where_and_how_long_is_
         settings_digest(replace(output, every_s=None, solver_times=True), run),
         settings_digest(replace(output, series=("Voltage [V]",)), run),
         settings_digest(replace(output, summary=("a",)), run),
-        settings_digest(output, replace(run, rtol=1e-5)),
+        settings_digest(output, replace(run, rtol=1e-4)),
         settings_digest(output, replace(run, atol=1e-5)),
     ]
     assert len({base, *others}) == len(others) + 1
@@ -246,7 +246,7 @@ def test_the_parts_of_an_id_are_not_mixed_up(parts):
     assert (original == turned) is (len(set(parts)) == 1)
 
 
-GOLDEN = "36f886c76b70b2439cbeca86a323d594"
+GOLDEN = "f095de5781b975e7deba0c6f1d0bdfd1"
 
 
 def test_an_id_is_the_same_in_every_process_and_version(load, resolve):
