@@ -79,8 +79,9 @@ CASES = [("SPMe", name) for name in PARAMETERS] + [
 @pytest.mark.parametrize(("model_type", "name"), CASES)
 def test_each_varied_parameter_gives_what_a_fresh_simulation_gives(model_type, name, make_sweep):
     sweep = make_sweep(
-        f"{HEAD}[models.M]\ntype = '{model_type}'\n[protocols.p]\ndischarge = '1C'\n"
-        f"[[axes]]\n'{name}' = {PARAMETERS[name]}\n[output]\nevery = 60\n{SOLVER}"
+        f"{HEAD}[models.M]\ntype = '{model_type}'\ngeometry = 'rebuild'\n"
+        f"[protocols.p]\ndischarge = '1C'\n[[axes]]\n'{name}' = {PARAMETERS[name]}\n"
+        f"[output]\nevery = 60\n{SOLVER}"
     )
     pybamm = import_pybamm()
     for task, result in solved(sweep):
