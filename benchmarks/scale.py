@@ -34,7 +34,7 @@ rate = { from = 0.5, to = 2, points = 10 }
 [[axes]]
 "Positive particle diffusivity [m2.s-1]" = { from = 2e-15, to = 6e-15, points = ROWS }
 [output]
-points = 10
+every = "6 min"
 summary = ["capacity"]
 [run]
 max_tasks = 10000000

@@ -15,13 +15,20 @@ from battsweep.jobs.chunks import Chunk, Queue
 from battsweep.jobs.cluster import local_cluster
 from battsweep.jobs.driver_log import DriverLog
 from battsweep.jobs.groups import Item
-from battsweep.jobs.memory import share_of_memory
+from battsweep.jobs.memory import give_back, share_of_memory
 from battsweep.jobs.plan import Plan
 from battsweep.jobs.progress import Progress
 from battsweep.jobs.proof_words import REBUILDING, told
 from battsweep.jobs.sample import Placed, Standing, to_compute
 from battsweep.jobs.stopping import Stop, listening
-from battsweep.jobs.worker import Delivered, Order, compute_chunk, lost_receipt, provenance
+from battsweep.jobs.worker import (
+    Delivered,
+    Order,
+    compute_packed,
+    lost_receipt,
+    packed,
+    provenance,
+)
 from battsweep.slurm.environment import allotted_cores
 from battsweep.store.checkpoints import forget_finished
 from battsweep.store.files import make_folder
@@ -221,8 +228,8 @@ class Driver:
         )
         # Another worker takes it only if this one, which has built its model, is gone.
         future = self._client.submit(
-            compute_chunk,
-            order,
+            compute_packed,
+            packed(order),
             pure=False,
             retries=0,
             workers=[worker],
@@ -265,6 +272,7 @@ class Driver:
         for gone in set(self._workers) - set(workers):
             queue.forget(gone)
         self._workers, self._looked = workers, time.monotonic()
+        give_back()
 
     def _check_workers(self, queue: Queue) -> None:
         """Raise `LostError` where no worker has been there for some time."""

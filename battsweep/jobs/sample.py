@@ -53,7 +53,9 @@ def to_compute(placed: Iterable[Placed], known: Standing, proof: str) -> list[Pl
             group, item = members[name]
             if name not in seen and isinstance(item, Item):
                 alone = key in known.distrusted or len(members) == 1
-                left.append((group, replace(item, prove=name in chosen, rebuild=alone)))
+                if name in chosen or alone:
+                    item = replace(item, prove=name in chosen, rebuild=alone)
+                left.append((group, item))
                 seen.add(name)
     return left
 

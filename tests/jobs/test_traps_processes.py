@@ -11,7 +11,7 @@ import pickle
 from distributed.protocol.pickle import dumps
 
 from battsweep.jobs.cluster import local_cluster
-from battsweep.jobs.worker import compute_chunk
+from battsweep.jobs.worker import compute_packed
 
 
 def test_a_worker_has_one_thread():
@@ -20,7 +20,7 @@ def test_a_worker_has_one_thread():
 
 
 def test_what_is_sent_to_workers_is_a_name_in_a_module():
-    sent = dumps(compute_chunk)
+    sent = dumps(compute_packed)
     assert len(sent) < 200
     assert b"battsweep.jobs.worker" in sent
-    assert pickle.loads(sent) is compute_chunk
+    assert pickle.loads(sent) is compute_packed
