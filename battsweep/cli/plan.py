@@ -131,9 +131,23 @@ def describe(plan: Plan) -> list[str]:
         f" time limit {run.time_limit_s:g} s a task; {run.format} shards"
     )
     lines.append(f"  {expected_accuracy(run.rtol, run.atol)}")
+    lines += _compiled_lines(plan)
     proven = sum(item.prove for _, item in to_compute(plan.placed, Standing(), run.proof))
     lines.append(f"proof: {proven} of them by a plain simulation too (run.proof = {run.proof!r})")
     return lines
+
+
+def _compiled_lines(plan: Plan) -> list[str]:
+    """Return a line on the groups that are worth compiling, if any."""
+    from battsweep.jobs.compiled import obstacle
+
+    tasks = sum(group is not None and group.compiled for group, _ in plan.placed)
+    if not tasks:
+        return []
+    why = obstacle()
+    if why is not None:
+        return [f"compiled: nothing; {why}"]
+    return [f"compiled: the solver's functions of {tasks} of them, whose groups repay it"]
 
 
 def symbolic_meshes(plan: Plan) -> list[str]:

@@ -19,6 +19,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
+from battsweep.jobs.knots import stops
 from battsweep.sweep.spec import Protocol
 
 STEPS_TO_PAY = 100_000
@@ -32,20 +35,22 @@ STEP_STEPS = 60
 KNOT_STEPS = 7
 
 
-def solver_steps(protocol: Protocol) -> int:
+def solver_steps(protocol: Protocol, rtol: float) -> int:
     """Return about how many steps the solver takes in one task."""
-    if protocol.profile is not None:
-        return KNOT_STEPS * len(protocol.profile.times_s)
+    profile = protocol.profile
+    if profile is not None:
+        found = stops(np.array(profile.times_s), np.array(profile.values), rtol=rtol)
+        return KNOT_STEPS * len(found)
     if protocol.kind == "steps":
         return STEP_STEPS * len(protocol.steps) * protocol.cycles
     return CONSTANT_STEPS
 
 
-def pays(protocol: Protocol, *, tasks: int, algebraic: bool) -> bool:
+def pays(protocol: Protocol, *, tasks: int, algebraic: bool, rtol: float) -> bool:
     """Return whether compiling repays itself in a group of so many tasks."""
     models = max(1, len(set(protocol.steps)))
     needed = STEPS_TO_PAY * models * (ALGEBRAIC if algebraic else 1)
-    return tasks * solver_steps(protocol) >= needed
+    return tasks * solver_steps(protocol, rtol) >= needed
 
 
 def obstacle() -> str | None:

@@ -73,7 +73,12 @@ def _compiled(
     for group, item in placed:
         if group is not None and group.key not in groups:
             algebraic = bool(known.models[item.task.model].algebraic)
-            worth = pays(group.protocol, tasks=counts[group.key], algebraic=algebraic)
+            worth = pays(
+                group.protocol,
+                tasks=counts[group.key],
+                algebraic=algebraic,
+                rtol=group.rtol,
+            )
             groups[group.key] = replace(group, compiled=worth)
     return [(None if g is None else groups[g.key], item) for g, item in placed]
 
@@ -109,7 +114,7 @@ def _fit_item(sweep: Sweep, fit: Fit, task: Task, grouper: Grouper, known: Catal
             )
             group, item = grouper.sort(simulation, measured=measured, free=free)
             algebraic = bool(known.models[task.model].algebraic)
-            worth = pays(group.protocol, tasks=evaluations, algebraic=algebraic)
+            worth = pays(group.protocol, tasks=evaluations, algebraic=algebraic, rtol=group.rtol)
             group = replace(group, compiled=role == "fit" and worth)
             untouched = grouper.sort(simulation, measured=measured)
             curves.append(Curve(role, group, item, untouched))
