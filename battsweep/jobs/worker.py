@@ -14,9 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from importlib.metadata import version
+from itertools import accumulate, groupby
 from pathlib import Path
 from statistics import median
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from battsweep.data.columns import column_named
@@ -95,7 +98,7 @@ def compute_chunk(order: Order) -> Delivered:
     child = _child(order.store)
     child.memory_limit_bytes = order.memory_limit_bytes
     receipts: list[Receipt] = []
-    series: list[pa.Table] = []
+    columns: list[Mapping[str, Any]] = []
     costs: list[tuple[float, float]] = []
     proof_s = 0.0
     limit = order.time_limit_s
@@ -110,7 +113,7 @@ def compute_chunk(order: Order) -> Delivered:
                 costs.append((build_s - own_s, result.wall_s + own_s))
                 proof_s += proof_seconds(result)
                 if receipts[-1].outcome == "done" or receipts[-1].partial:
-                    series.append(table(result.columns))
+                    columns.append(result.columns)
     builds, built_s = build_costs(costs)
     writing = time.perf_counter()
     shard = write_shard(
@@ -118,7 +121,7 @@ def compute_chunk(order: Order) -> Delivered:
         order.sweep,
         chunk=order.chunk,
         attempt=order.attempt,
-        series=series,
+        series=tables(columns),
         receipts=receipts,
         provenance=provenance(),
         format=order.format,
@@ -235,19 +238,29 @@ def lost_receipt(task: Task, message: str, attempt: int) -> Receipt:
     return replace(receipt(task, failed, attempt), outcome="lost", failure_class=None)
 
 
-def table(columns: Mapping[str, object]) -> pa.Table:
-    """Return rows as an Arrow table whose fields carry unit and label."""
-    fields = [
-        pa.field(
-            name,
-            pa.from_numpy_dtype(values.dtype),  # type: ignore[attr-defined]
-            metadata={"unit": column_named(name).unit, "label": column_named(name).label},
-        )
-        for name, values in columns.items()
-    ]
-    return pa.Table.from_arrays(
-        [pa.array(values) for values in columns.values()], schema=pa.schema(fields)
-    )
+def tables(parts: Sequence[Mapping[str, Any]]) -> list[pa.Table]:
+    """Return the rows of some tasks as Arrow tables whose fields carry unit and label.
+
+    Neighbours with the same columns are pieces of one table, made at once.
+    """
+    found: list[pa.Table] = []
+    for names, run in groupby(parts, tuple):
+        alike = list(run)
+        lengths = [len(part[names[0]]) if names else 0 for part in alike]
+        joined = {name: np.concatenate([part[name] for part in alike]) for name in names}
+        fields = [
+            pa.field(
+                name,
+                pa.from_numpy_dtype(values.dtype),
+                metadata={"unit": column_named(name).unit, "label": column_named(name).label},
+            )
+            for name, values in joined.items()
+        ]
+        arrays = [pa.array(values) for values in joined.values()]
+        whole = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+        starts = accumulate(lengths, initial=0)
+        found += [whole.slice(start, count) for start, count in zip(starts, lengths, strict=False)]
+    return found
 
 
 @lru_cache(maxsize=1)

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+from battsweep.store.json_text import plain_to_json, to_json
+
 FAILURE_CLASSES = (
     "infeasible",  # the physics or the protocol does not allow it
     "solver",  # the solver gave up
@@ -67,15 +69,15 @@ class Receipt:
 def encode_receipts(receipts: Sequence[Receipt]) -> bytes:
     """Return receipts as compressed ASCII, fit for a file's key-value metadata.
 
-    Raises
-    ------
-    ValueError
-        If a number is not finite: NaN and infinity have no JSON form.
+    NaN and infinity, for which JSON has no word, become None.
     """
     names = tuple(Receipt.__dataclass_fields__)
     values_of = attrgetter(*names)
     records = [dict(zip(names, values_of(receipt), strict=True)) for receipt in receipts]
-    text = json.dumps(records, separators=(",", ":"), allow_nan=False)
+    try:
+        text = plain_to_json(records)  # plain already, as a rule
+    except (TypeError, ValueError):
+        text = to_json(records)
     return base64.b64encode(zlib.compress(text.encode()))
 
 

@@ -20,7 +20,7 @@ from battsweep.data.columns import CURRENT_SIGN, column_named
 from battsweep.errors import StoreError
 from battsweep.store import parquet_shard
 from battsweep.store.files import refusal, write_whole
-from battsweep.store.json_text import plain, to_json
+from battsweep.store.json_text import to_json
 from battsweep.store.layout import SCHEMA_VERSION, SUFFIXES, shard_path
 from battsweep.store.receipts import Receipt, decode_receipts, encode_receipts
 from battsweep.store.shard_table import one_table, pack
@@ -170,7 +170,7 @@ def read_ranges(
 
 
 def _placed(path: Path, receipts: Sequence[Receipt], series: Sequence[pa.Table]) -> list[Receipt]:
-    """Return the receipts with their rows' places, and all numbers plain and finite."""
+    """Return the receipts with their rows' places."""
     expected = sum(_has_series(receipt) for receipt in receipts)
     if expected != len(series):
         raise StoreError(
@@ -184,29 +184,13 @@ def _placed(path: Path, receipts: Sequence[Receipt], series: Sequence[pa.Table])
     start = 0
     for receipt in receipts:
         count = len(next(tables)) if _has_series(receipt) else 0
-        placed.append(_plain_receipt(receipt, row_start=start, row_count=count))
+        placed.append(replace(receipt, row_start=start, row_count=count))
         start += count
     return placed
 
 
 def _has_series(receipt: Receipt) -> bool:
     return receipt.outcome == "done" or receipt.partial
-
-
-def _plain_receipt(receipt: Receipt, *, row_start: int, row_count: int) -> Receipt:
-    return replace(
-        receipt,
-        varied=plain(receipt.varied),
-        summary=plain(receipt.summary),
-        cycles=plain(receipt.cycles),
-        statistics=plain(receipt.statistics),
-        fit=plain(receipt.fit),
-        number=int(receipt.number),
-        attempt=int(receipt.attempt),
-        wall_s=float(receipt.wall_s),
-        row_start=row_start,
-        row_count=row_count,
-    )
 
 
 def _format_of(path: Path) -> ModuleType:

@@ -11,7 +11,7 @@ from battsweep.cli.main import main
 from battsweep.jobs.physics import import_pybamm
 from battsweep.jobs.plan import make_plan
 from battsweep.jobs.warm import Builds, answers
-from battsweep.jobs.worker import provenance, receipt, table
+from battsweep.jobs.worker import provenance, receipt, tables
 from battsweep.store.index import Index
 from battsweep.store.layout import create_store
 from battsweep.store.shards import write_shard
@@ -92,7 +92,7 @@ def store_of(folder, text):
                 plan.sweep_id,
                 chunk=chunk,
                 attempt=1,
-                series=[table(result.columns)],
+                series=tables([result.columns]),
                 receipts=[receipt(item.task, result, 1)],
                 provenance=provenance(),
                 format="parquet",
