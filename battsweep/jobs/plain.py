@@ -21,6 +21,7 @@ from battsweep.jobs.physics import import_pybamm, make_model, mesh_points, param
 from battsweep.jobs.symbolic import submesh_types
 from battsweep.sweep.quantities import current_a
 from battsweep.sweep.spec import Profile
+from battsweep.sweep.summaries import asks_for_health
 
 Array = NDArray[np.float64]
 
@@ -41,6 +42,11 @@ class Plain:
     parts: Mapping[tuple[int, int], Any]
     cycles: int
     failure: Failure | None = None
+    simulation: Any = None
+
+    def health_solver(self) -> Any:
+        """Return PyBaMM's solver for the electrodes' state of health."""
+        return self.simulation.get_esoh_solver(True, None)
 
 
 def simulate(group: Group, item: Item) -> Plain:
@@ -68,7 +74,8 @@ def _simulate(group: Group, item: Item, cycles: int) -> Plain:
         simulation = _simulation(group, values, experiment)
         heard = _Heard()
         solution = simulation.solve(initial_soc=soc, calc_esoh=False, callbacks=heard)
-        return _of_experiment(solution, cycles, cycles * len(steps), heard.failure)
+        found = _of_experiment(solution, cycles, cycles * len(steps), heard.failure)
+        return replace(found, simulation=simulation)
     if profile is not None:
         times = np.array(profile.times_s)
         values[CURRENT] = pybamm.Interpolant(times, _discharging(profile), pybamm.t)
@@ -79,7 +86,8 @@ def _simulate(group: Group, item: Item, cycles: int) -> Plain:
         solution, failure = _constant(group, item, values, soc)
     if solution.termination == "failure":
         failure = Failure("solver", f"the solver stopped at {solution.t[-1]:.6g} s")
-    return Plain({(1, 1): solution}, 1, failure)
+    asked = asks_for_health(group.output.summary)
+    return Plain({(1, 1): solution}, 1, failure, _simulation(group, values) if asked else None)
 
 
 def _constant(

@@ -200,3 +200,23 @@ def test_a_result_stays_when_its_plain_simulation_dies_or_outlasts_its_limit(
     assert results[0].proof["passed"] is None
     assert "no plain simulation to compare with" in results[0].proof["message"]
     assert results[1].proof["passed"] is True
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        'steps = ["Discharge at 1C until 3 V", "Charge at 1C until 4 V"]\ncycles = 2',
+        'discharge = "1C"\ninitial_soc = 0.9',
+    ],
+)
+def test_the_state_of_health_is_compared_too(protocol, make_sweep):
+    text = (
+        f"{HEAD}[models.SPM]\n[protocols.p]\n{protocol}\n"
+        "[[axes]]\n'Negative electrode active material volume fraction' = [0.7, 0.75, 0.8]\n"
+        "[output]\nevery = 300\nsummary = ['Capacity [A.h]', 'x_100']\n"
+    )
+    plan = make_plan(make_sweep(text))
+    for result in proven(plan.placed):
+        assert result.failure is None
+        assert result.proof["passed"] is True
+        assert "Capacity [A.h]" in result.proof["differences"]
