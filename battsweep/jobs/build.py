@@ -92,7 +92,10 @@ class Built:
         Exception
             Whatever PyBaMM raises.
         """
-        self._build(self._given(inputs, initial_soc))
+        given = self._example(inputs, initial_soc)
+        if initial_soc is not None and not self._charge.as_inputs:
+            self._set_initial_state(initial_soc, given)
+        self._build(given)
 
     def _build(self, given: Mapping[str, float]) -> None:
         if self.is_experiment:
@@ -105,9 +108,11 @@ class Built:
         return {self._names.get(name, name): value for name, value in inputs.items()}
 
     def unused_inputs(self) -> tuple[str, ...]:
-        """Return the inputs that are in no equation to be solved; after `build`."""
+        """Return the inputs that are in nothing to be solved, nor in its start; after `build`."""
         models = self._simulation._get_built_models()
         used = {symbol.name for m in models for symbol in m.required_input_parameters}
+        if self.group.protocol.initial_soc is not None:
+            used.update(self._charge.names())
         return tuple(name for name, given in self._names.items() if given not in used)
 
     def solve(
@@ -169,8 +174,8 @@ class Built:
             return False
         if self._direct is None and self._looks < LOOKS:
             self._looks += 1
-            given = self._given(item.inputs, item.initial_soc)
-            self._direct = Direct.of(self._simulation, given)
+            example = self._example(item.inputs, item.initial_soc)
+            self._direct = Direct.of(self._simulation, example)
         return self._direct is not None and not self._direct.stale()
 
     def solve_list(self, items: Sequence[Item]) -> list[Track | None]:
@@ -181,8 +186,10 @@ class Built:
         )
         if self._direct is None or grid is None:
             return [None] * len(items)
-        inputs = [self._given(item.inputs, item.initial_soc) for item in items]
-        return self._direct.solve(times, grid, inputs)
+        inputs = [self._given_or_none(item) for item in items]
+        sound = [one for one in inputs if one is not None]
+        tracks = iter(self._direct.solve(times, grid, sound) if sound else ())
+        return [None if one is None else next(tracks) for one in inputs]
 
     def _times(
         self, duration_s: float, also_at_s: NDArray[np.float64] | None
@@ -268,6 +275,20 @@ class Built:
         self._set_initial_state(soc, given)
         return given
 
+    def _given_or_none(self, item: Item) -> dict[str, float] | None:
+        """Return an item's inputs; None where there is no such initial state, as PyBaMM tells."""
+        try:
+            return self._given(item.inputs, item.initial_soc)
+        except Exception:  # its own solve meets it again, and makes it the outcome
+            return None
+
+    def _example(self, inputs: Mapping[str, float], soc: float | None) -> dict[str, float]:
+        """Return inputs of which only the names count; there may be no such initial state."""
+        given = self._named(inputs)
+        if soc is not None and self._charge.as_inputs:
+            given |= dict.fromkeys(CONCENTRATIONS, 0.0)
+        return given
+
     def _set_initial_state(self, soc: float, inputs: dict[str, float]) -> None:
         """Set the state of charge where it is no input and it, or what it depends on, changed.
 
@@ -283,6 +304,7 @@ class Built:
             self._simulation = self._new_simulation(make_model(self.group.model))
             self._direct = self._stepper = None
             self._solved_state = ("never solved",)
+            self._state = None  # where the next line raises, it is nobody's
         self._simulation.set_initial_state(soc, inputs=inputs)
         self._state = state
         if anew:

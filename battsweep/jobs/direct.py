@@ -74,7 +74,7 @@ class Direct:
         self._names = tuple(solver._set_up_model_inputs(model, dict(example)))
         self._outputs = tuple(self._setup["output_variables"])
         self._events = [e.name for e in model.events if e.event_type == event_types.TERMINATION]
-        self._mapped: dict[tuple[str, int], Any] = {}
+        self._mapped: dict[tuple[str, int], tuple[Any, Any]] = {}
 
     @classmethod
     def of(cls, simulation: Any, example: Mapping[str, float]) -> Direct | None:
@@ -139,11 +139,15 @@ class Direct:
         return endings
 
     def _map(self, name: str, function: Any, count: int) -> Any:
-        """Return a CasADi function of one set as one of ``count`` sets, kept for the next list."""
-        key = (name, count)
-        if key not in self._mapped:
-            self._mapped[key] = function.map(count)
-        return self._mapped[key]
+        """Return a CasADi function of one set as one of ``count`` sets, kept for the next list.
+
+        PyBaMM makes another function of the initial state where that is set anew.
+        """
+        of, mapped = self._mapped.get((name, count), (None, None))
+        if of is not function:
+            mapped = function.map(count)
+            self._mapped[name, count] = (function, mapped)
+        return mapped
 
     def _initial_states(self, start: float, sets: Array) -> tuple[Array, Array]:
         """Return y0 and its slope for each set, as the solver's own preparation does."""

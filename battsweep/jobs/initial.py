@@ -15,7 +15,8 @@ CONCENTRATIONS = (
     "Initial concentration in negative electrode [mol.m-3]",
     "Initial concentration in positive electrode [mol.m-3]",
 )
-INITIAL = "Initial concentration in "
+INITIAL = ("Initial concentration in ", "Initial voltage in ")
+"""What a state of charge sets, of an electrode or (after a colon) of a phase in it."""
 KEPT = 1024
 AGREES = 1e-9
 
@@ -47,9 +48,13 @@ class InitialCharge:
 
     def depends_on(self, soc: float, inputs: Mapping[str, float]) -> tuple[float, ...]:
         """Return a state of charge and the inputs that its concentrations depend on."""
+        return (soc, *(inputs[name] for name in self.names()))
+
+    def names(self) -> tuple[str, ...]:
+        """Return the inputs that the concentrations depend on, besides the state of charge."""
         if self._names is None:
             self._names = tuple(sorted(self._relevant()))
-        return (soc, *(inputs[name] for name in self._names))
+        return self._names
 
     def concentrations(self, soc: float, inputs: Mapping[str, float]) -> dict[str, float]:
         """Return the two initial concentrations in mol.m-3.
@@ -150,7 +155,9 @@ def refers_to_its_start(model: Any, variables: Iterable[str]) -> bool:
     equations += [model.variables[name] for name in variables]
     names = (pybamm.Parameter, pybamm.FunctionParameter)
     return any(
-        isinstance(symbol, names) and symbol.name.startswith(INITIAL) and "electrode" in symbol.name
+        isinstance(symbol, names)
+        and symbol.name.rpartition(": ")[2].startswith(INITIAL)
+        and "electrode" in symbol.name
         for equation in equations
         for symbol in equation.pre_order()
     )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -97,3 +99,87 @@ def test_one_that_cannot_be_solved_spoils_no_other_of_its_list(tmp_path):
         alone = attempt(built_for(group, item), item)
         for name, values in alone.columns.items():
             assert np.array_equal(values, result.columns[name]), name
+
+
+def test_one_without_an_initial_state_spoils_no_other_of_its_list(tmp_path):
+    path = tmp_path / "sweep.toml"
+    axis = "'Maximum concentration in positive electrode [mol.m-3]' = [63104, 63000, 5000, 62900]"
+    text = HEAD.replace("MODEL", "SPM") + PROTOCOLS["discharge from a state of charge"]
+    path.write_text(f"{text}[[axes]]\n{axis}\n[output]\nevery = '2 min'\n")
+    placed_items = make_plan(load_sweep(path)).placed
+    group, items = placed_items[0][0], [item for _, item in placed_items]
+    built = built_for(group, items[2])
+    attempts(built, items[:1])
+    found = attempts(built, items)
+    assert [r.failure is None for r in found] == [True, True, False, True]
+    assert attempts(built, [items[2]])[0].failure == found[2].failure
+    assert found[2].failure.failure_class == "infeasible"
+
+
+HALF = """
+name = "half"
+[cells.A]
+parameter_set = "Xu2019"
+[models.SPM]
+options = { "working electrode" = "positive" }
+[protocols.short]
+discharge = "1C"
+duration = "5 min"
+initial_soc = "{soc}"
+[protocols.long]
+discharge = "1C"
+duration = "10 min"
+initial_soc = "{soc}"
+[[axes]]
+soc = [0.9, 0.5]
+[output]
+every = "1 min"
+SUMMARY
+"""
+
+
+@pytest.mark.parametrize("summary", ["", "summary = ['Total lithium lost [mol]']"])
+def test_a_state_that_is_set_on_the_model_is_each_task_s_own(tmp_path, summary):
+    path = tmp_path / "sweep.toml"
+    path.write_text(HALF.replace("SUMMARY", summary))
+    plan = make_plan(load_sweep(path))
+    group, items = plan.placed[0][0], [plan.placed[k][1] for k in (0, 2, 1, 3)]
+    assert len(plan.groups()) == 1
+    built = built_for(group, items[0])
+    for item in items:
+        [result], [alone] = attempts(built, [item]), attempts(built_for(group, item), [item])
+        assert result.failure is None
+        assert result.summary == alone.summary
+        for name, values in alone.columns.items():
+            assert np.array_equal(values, result.columns[name]), name
+
+
+MSMR = """
+name = "msmr"
+[cells.A]
+parameter_set = "MSMR_Example"
+[models.MSMR]
+options = { "number of MSMR reactions" = ["6", "4"] }
+[protocols.p]
+discharge = "1C"
+duration = "5 min"
+initial_soc = "{soc}"
+[[axes]]
+soc = [0.9, 0.5]
+[output]
+every = "1 min"
+summary = ["Loss of lithium inventory [%]"]
+"""
+
+
+def test_a_state_that_could_not_be_set_leaves_none_behind(tmp_path):
+    path = tmp_path / "sweep.toml"
+    path.write_text(MSMR)
+    plan = make_plan(load_sweep(path))
+    group, items = plan.placed[0][0], [item for _, item in plan.placed]
+    built = built_for(group, items[0])
+    assert attempts(built, [items[1]])[0].failure is None
+    assert attempts(built, [replace(items[1], initial_soc=1.5)])[0].failure is not None
+    [after], [alone] = attempts(built, [items[1]]), attempts(built_for(group, items[1]), [items[1]])
+    assert after.summary == alone.summary
+    assert np.array_equal(after.columns["voltage_volt"], alone.columns["voltage_volt"])

@@ -69,3 +69,17 @@ def test_a_variable_that_counts_from_the_start_is_known_to_do_so():
     plain = pybamm.lithium_ion.SPM()
     assert not refers_to_its_start(plain, ["Voltage [V]", "Current [A]"])
     assert refers_to_its_start(plain, [LOST])
+    assert refers_to_its_start(
+        pybamm.lithium_ion.MSMR({"number of MSMR reactions": ("6", "4")}), [LOST]
+    )
+    two = pybamm.lithium_ion.SPM({"particle phases": ("2", "2")})
+    assert refers_to_its_start(two, [LOST])
+
+
+def test_an_input_that_only_the_initial_state_depends_on_is_not_said_to_have_no_effect(make_sweep):
+    axis = "'Open-circuit voltage at 100% SOC [V]' = [4.1, 4.2]"
+    text = "name = 't'\n[cells.A]\nparameter_set = 'Chen2020'\n[models.SPM]\n[protocols.p]\n"
+    plan = make_plan(make_sweep(f"{text}discharge = '1C'\ninitial_soc = 0.9\n[[axes]]\n{axis}\n"))
+    low, high = solved(plan, (0, 1))
+    assert low.columns["voltage_volt"][0] < high.columns["voltage_volt"][0]
+    assert not low.log
