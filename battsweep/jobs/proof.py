@@ -185,7 +185,8 @@ def _plain_steps(
             rows = stored[cycle, number][TIME.name]
             times = np.clip(rows - rows[0] + times[0], times[0], times[-1])
         values = {name: _at(part, name, times) for name in wanted_variables(group)}
-        steps.append(Step(cycle, number, times, values))
+        health = plain.health.get((cycle, number), {})
+        steps.append(Step(cycle, number, times, values, health=health))
     if steps and item.measured is not None and (len(steps) == 1 or group.output.every_s is None):
         voltage = voltage_at(measured_times(item.measured), list(plain.parts.values()))
         steps[0] = replace(steps[0], measured_voltage_v=voltage)
