@@ -101,11 +101,10 @@ def describe(
         lines += _attempt(receipt, provenance)
     if not attempts:
         lines += ["No attempt yet: battsweep run computes it", ""]
-    done = next((receipt for receipt, _ in attempts if receipt.outcome == "done"), None)
-    if done is not None:
-        lines += _pairs("Summary", done.summary)
-        if done.fit:
-            lines += _pairs("Fitted", _mapping(done.fit.get("parameters")))
+    if record.status == "done":  # of the attempt that counts
+        lines += _pairs("Summary", record.summary)
+        fits = [receipt.fit for receipt, _ in attempts if receipt.outcome == "done"]
+        lines += _pairs("Fitted", _mapping(fits[-1].get("parameters")))
     return lines[:-1]
 
 

@@ -1,4 +1,4 @@
-"""Where the program begins: Ctrl-C ends it quietly even while it is still being imported."""
+"""Where the program begins: Ctrl-C ends it quietly, even while it is imported or let go of."""
 
 from __future__ import annotations
 
@@ -14,4 +14,7 @@ def main() -> int:
 
     if heeded:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    return command()
+    status = command()
+    if heeded:  # what is left to Python's end, such as closing a cluster, may take seconds
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return status

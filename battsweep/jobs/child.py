@@ -112,6 +112,9 @@ class Child:
                             build_s = 0.0
                         done += len(answer)
                         suspects, saved, deaths = max(0, suspects - len(answer)), 0, 0
+                    elif answer.building and group is not None and group.compiled:
+                        # A compiled model's first task is solved with it, and may be stuck.
+                        group = replace(group, compiled=False)
                     elif answer.building:
                         yield from ((_failed(answer), tries, 0.0) for _ in items[done:])
                         return

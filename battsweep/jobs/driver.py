@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from battsweep.errors import LostError, StoreError
-from battsweep.jobs.chunks import Chunk, Queue
+from battsweep.jobs.chunks import Chunk, Part, Queue
 from battsweep.jobs.cluster import local_cluster
 from battsweep.jobs.driver_log import DriverLog
 from battsweep.jobs.groups import Item
@@ -110,6 +110,8 @@ def run_plan(
                 )
                 driver.drive(Queue(waiting, workers=workers), stop, on_progress)
                 again = driver.to_rebuild(finished)
+                if only is not None:
+                    again = [(group, item) for group, item in again if item.task.id in only]
                 if again and not stop.asked:
                     driver.drive(Queue(again, workers=workers), stop, on_progress)
                 log.write(f"done {progress.done}, failed {progress.failed}, left {progress.left}")
@@ -202,8 +204,9 @@ class Driver:
                 if busy >= depth or (depth > 1 and not queue.ahead()):
                     continue
                 chunk = queue.next(worker)
-                if chunk is not None and not self._in_vain(chunk):
-                    self._submit(chunk, worker)
+                parts = () if chunk is None else self._worth(chunk)
+                if chunk is not None and parts:
+                    self._submit(replace(chunk, parts=parts), worker)
 
     def _withdraw(self) -> None:
         """Take back the chunks that wait behind another on their worker; they have not begun."""
@@ -241,11 +244,11 @@ class Driver:
         """Index what a chunk delivered; put it back, or give it up, where it was lost."""
         try:
             delivered = future.result(timeout=FETCH_S)
-        except TimeoutError:
-            return  # its worker died since; Dask computes it again, and a later look takes it
         except (StoreError, KeyboardInterrupt):
             raise
         except Exception as error:  # a lost worker, or a bug: neither may end the others
+            if isinstance(error, TimeoutError) and future.status != "error":
+                return  # its worker died since; Dask computes it again, and a later look takes it
             flight = self._flying.pop(future)
             queue.forget(flight.worker)
             self._find_workers(queue)
@@ -272,14 +275,14 @@ class Driver:
         for gone in set(self._workers) - set(workers):
             queue.forget(gone)
         self._workers, self._looked = workers, time.monotonic()
+        if workers:
+            self._last_worker = self._looked
         give_back()
 
     def _check_workers(self, queue: Queue) -> None:
         """Raise `LostError` where no worker has been there for some time."""
         self._find_workers(queue)
-        if self._workers:
-            self._last_worker = time.monotonic()
-        elif time.monotonic() - self._last_worker > NO_WORKER_S:
+        if time.monotonic() - self._last_worker > NO_WORKER_S:
             raise LostError(
                 f"no worker for {NO_WORKER_S:g} s; what was computed is stored,"
                 " and the same command goes on"
@@ -319,16 +322,17 @@ class Driver:
                 name = record.failure_class or "error"
                 self._progress.by_class[name] = self._progress.by_class.get(name, 0) + 1
 
-    def _in_vain(self, chunk: Chunk) -> bool:
-        """Whether some of a chunk would be solved on a reused model that is distrusted.
+    def _worth(self, chunk: Chunk) -> tuple[Part, ...]:
+        """Return a chunk's parts without those whose reused model is distrusted.
 
-        What is not handed out for it is found again by `to_rebuild`.
+        What is not handed out for that is found again by `to_rebuild`.
         """
-        return any(
-            group is not None
-            and group.key in self._distrusted
-            and not any(isinstance(item, Item) and item.rebuild for item in items)
+        return tuple(
+            (group, items)
             for group, items in chunk.parts
+            if group is None
+            or group.key not in self._distrusted
+            or any(isinstance(item, Item) and item.rebuild for item in items)
         )
 
     def to_rebuild(self, found: Collection[str]) -> list[Placed]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from battsweep.jobs.build import Built
 from battsweep.jobs.physics import import_pybamm
 from battsweep.jobs.summarise import Step
 from battsweep.sweep.summaries import HEALTH
@@ -19,34 +20,27 @@ NEEDED = {
 }
 
 
-class HasHealth(Protocol):
-    """What has PyBaMM's solver for the electrodes' state of health."""
-
-    def health_solver(self) -> Any:
-        """Return it."""
-
-
 def knows_health(model: Any) -> bool:
     """Return whether PyBaMM can work it out for a model."""
     porous = model.options.electrode_types["negative"] == "porous"
     return porous and all(name in model.variables for name in NEEDED.values())
 
 
-def with_health(steps: Sequence[Step], parts: Sequence[Any], model: HasHealth) -> list[Step]:
+def with_health(steps: Sequence[Step], parts: Sequence[Any], built: Built) -> list[Step]:
     """Return the steps, those that end a cycle with the state of health there."""
     ends = [this.cycle for this in steps[1:]] + [-1]
     return [
-        step if step.cycle == after else replace(step, health=_health(part, model))
+        step if step.cycle == after else replace(step, health=_health(part, built))
         for step, part, after in zip(steps, parts, ends, strict=True)
     ]
 
 
-def _health(part: Any, model: HasHealth) -> dict[str, float]:
+def _health(part: Any, built: Built) -> dict[str, float]:
     pybamm = import_pybamm()
     last = part.last_state
     inputs = {name: float(np.ravel(v)[0]) for name, v in last.all_inputs[0].items()}
     inputs |= {short: float(last[name].data[0]) for short, name in NEEDED.items()}
-    solver = model.health_solver()
+    solver = built.health_solver()
     _forget_the_last(solver)
     try:
         found = solver.solve(inputs=inputs)

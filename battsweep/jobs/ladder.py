@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from battsweep.jobs.ageing import attempt_in_blocks
 from battsweep.jobs.build import Built
 from battsweep.jobs.failures import Failure, classify_failure
 from battsweep.jobs.groups import Group, Item
@@ -89,6 +90,9 @@ class Ladder:
         try:
             if rung.name not in self._built:
                 self._built[rung.name] = Built(changed)
+            if item.block is not None:  # so many cycles at once would not fit into memory
+                built = self._built[rung.name]
+                return attempt_in_blocks(built, item, at_once=item.block, folder=None)
             return attempt(self._built[rung.name], item)
         except Exception as error:
             failure, text = classify_failure(error), traceback.format_exc()

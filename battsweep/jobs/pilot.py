@@ -194,6 +194,8 @@ def run_pilot(
 
     Raises
     ------
+    KeyboardInterrupt
+        If it was stopped before all were computed.
     StoreError
         If the store is damaged, full, or driven by another process.
     """
@@ -203,7 +205,7 @@ def run_pilot(
         chosen = choose(plan, count)
         seen: list[tuple[float, Chunk, Delivered]] = []
         started = time.perf_counter()
-        run_plan(
+        progress = run_plan(
             plan,
             where,
             workers=workers,
@@ -211,6 +213,8 @@ def run_pilot(
             on_chunk=lambda chunk, told: seen.append((time.perf_counter(), chunk, told)),
         )
         ended = time.perf_counter()
+        if progress.stopping:
+            raise KeyboardInterrupt  # an estimate from what is there would be none
         measured = _measured(where, seen, started - planned_s, ended)
     return measured, estimate(plan, measured, workers=workers)
 
@@ -220,7 +224,7 @@ def _measured(
 ) -> Measured:
     with open_store(store) as opened:
         rows = opened.connection.execute(
-            "SELECT task_id, wall_s, outcome FROM attempt WHERE wins = 1"
+            "SELECT task_id, wall_s, outcome FROM attempt ORDER BY wins"  # those that win, last
         )
         took = {task_id: (float(wall_s), str(outcome)) for task_id, wall_s, outcome in rows}
     samples: list[Sample] = []

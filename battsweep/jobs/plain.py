@@ -8,7 +8,7 @@ keeps its full state as it does by itself.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from battsweep.jobs.classify import CURRENT
 from battsweep.jobs.failures import Failure, classify_failure
 from battsweep.jobs.groups import CAPACITY, Group, Item
+from battsweep.jobs.health import NEEDED
 from battsweep.jobs.physics import import_pybamm, make_model, mesh_points, parameter_values
 from battsweep.jobs.symbolic import submesh_types
 from battsweep.sweep.quantities import current_a
 from battsweep.sweep.spec import Profile
-from battsweep.sweep.summaries import asks_for_health
+from battsweep.sweep.summaries import HEALTH, asks_for_health
 
 Array = NDArray[np.float64]
 
@@ -37,16 +38,14 @@ class Plain:
 
     ``parts`` are PyBaMM's solutions of its steps by cycle and step, those that
     PyBaMM skipped left out. ``cycles`` is how many cycles were asked for.
+    ``health`` is the electrodes' state of health after the last step of each
+    cycle, where that was asked for.
     """
 
     parts: Mapping[tuple[int, int], Any]
     cycles: int
     failure: Failure | None = None
-    simulation: Any = None
-
-    def health_solver(self) -> Any:
-        """Return PyBaMM's solver for the electrodes' state of health."""
-        return self.simulation.get_esoh_solver(True, None)
+    health: Mapping[tuple[int, int], Mapping[str, float]] = field(default_factory=dict)
 
 
 def simulate(group: Group, item: Item) -> Plain:
@@ -75,7 +74,7 @@ def _simulate(group: Group, item: Item, cycles: int) -> Plain:
         heard = _Heard()
         solution = simulation.solve(initial_soc=soc, calc_esoh=False, callbacks=heard)
         found = _of_experiment(solution, cycles, cycles * len(steps), heard.failure)
-        return replace(found, simulation=simulation)
+        return replace(found, health=_health(group, values, found.parts))
     if profile is not None:
         times = np.array(profile.times_s)
         values[CURRENT] = pybamm.Interpolant(times, _discharging(profile), pybamm.t)
@@ -86,8 +85,27 @@ def _simulate(group: Group, item: Item, cycles: int) -> Plain:
         solution, failure = _constant(group, item, values, soc)
     if solution.termination == "failure":
         failure = Failure("solver", f"the solver stopped at {solution.t[-1]:.6g} s")
-    asked = asks_for_health(group.output.summary)
-    return Plain({(1, 1): solution}, 1, failure, _simulation(group, values) if asked else None)
+    parts = {(1, 1): solution}
+    return Plain(parts, 1, failure, _health(group, values, parts))
+
+
+def _health(
+    group: Group, values: Any, parts: Mapping[tuple[int, int], Any]
+) -> dict[tuple[int, int], Mapping[str, float]]:
+    """Return the electrodes' state of health at the end of each cycle, where it is asked for."""
+    if not asks_for_health(group.output.summary):
+        return {}
+    solver = _simulation(group, values).get_esoh_solver(True, None)
+    found: dict[tuple[int, int], Mapping[str, float]] = {}
+    for place in {cycle: (cycle, step) for cycle, step in parts}.values():
+        last = parts[place].last_state
+        held = {short: float(last[name].data[0]) for short, name in NEEDED.items()}
+        try:
+            answer = solver.solve(inputs=held)
+        except (import_pybamm().SolverError, ValueError, KeyError):
+            continue  # PyBaMM has none
+        found[place] = {name: float(answer[name]) for name in HEALTH if name in answer}
+    return found
 
 
 def _constant(

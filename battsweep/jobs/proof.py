@@ -23,13 +23,12 @@ from battsweep.data.columns import CYCLE, STEP, TIME, column_for, unit_of
 from battsweep.data.convert import from_pybamm
 from battsweep.jobs.failures import Failure
 from battsweep.jobs.groups import Group, Item
-from battsweep.jobs.health import with_health
 from battsweep.jobs.plain import Plain, simulate
 from battsweep.jobs.simulation import wanted_variables
 from battsweep.jobs.solve import Result, Solved, captured_log, summaries
 from battsweep.jobs.steps import exact_current, voltage_at
 from battsweep.jobs.summarise import Array, Step, measured_times
-from battsweep.sweep.summaries import Summary, asks_for_health, parse_summary
+from battsweep.sweep.summaries import Summary, parse_summary
 
 END = "step end [s]"
 VOLTAGE = "Voltage [V]"
@@ -186,15 +185,14 @@ def _plain_steps(
             rows = stored[cycle, number][TIME.name]
             times = np.clip(rows - rows[0] + times[0], times[0], times[-1])
         values = {name: _at(part, name, times) for name in wanted_variables(group)}
-        steps.append(Step(cycle, number, times, values))
+        health = plain.health.get((cycle, number), {})
+        steps.append(Step(cycle, number, times, values, health=health))
     if steps and item.measured is not None and (len(steps) == 1 or group.output.every_s is None):
         voltage = voltage_at(measured_times(item.measured), list(plain.parts.values()))
         steps[0] = replace(steps[0], measured_voltage_v=voltage)
     if steps and profile is not None and profile.quantity == "current":
         current = exact_current(profile, float(steps[0].times_s[-1]))
         steps[0] = replace(steps[0], current=current)
-    if steps and plain.simulation is not None and asks_for_health(group.output.summary):
-        steps = with_health(steps, list(plain.parts.values()), plain)
     return steps
 
 

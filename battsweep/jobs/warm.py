@@ -77,16 +77,20 @@ def serve(
 def _messages(
     found: Iterable[Ready | Building | Ahead | Proving | Result],
 ) -> Iterator[Ready | Building | Ahead | Proving | list[Result]]:
-    """Yield answers with the results of a list in one message."""
+    """Yield answers with the results of a list in one message, but a proven one at once.
+
+    So what becomes of the next task is not taken for the end of a proof.
+    """
     results: list[Result] = []
-    expected = 1
+    expected, proving = 1, False
     for answer in found:
         if isinstance(answer, Result):
             results.append(answer)
-        if results and (len(results) >= expected or not isinstance(answer, Result)):
+        if results and (len(results) >= expected or proving or not isinstance(answer, Result)):
             expected = max(1, expected - len(results))
             yield results
             results = []
+        proving = isinstance(answer, Proving)
         if not isinstance(answer, Result):
             expected = answer.tasks if isinstance(answer, Ahead) else expected
             yield answer
@@ -159,7 +163,7 @@ def _together(
         for item, found in zip(batch, results, strict=True):
             climbed = solver.ladder.climb(built.group, item, found)
             result = _told(climbed, built.group, notes)
-            if item.prove and not result.tries:
+            if item.prove:
                 yield Proving(result)
                 result = _proven(built.group, item, result, solver)
             yield result

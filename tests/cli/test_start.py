@@ -116,3 +116,16 @@ def test_once_it_is_imported_ctrl_c_is_heard_as_ever():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.endswith("True\n")
+
+
+def test_ctrl_c_after_the_command_ends_it_without_a_traceback(tmp_path):
+    code = (
+        "import atexit, os, signal, sys\n"
+        "from battsweep.cli.start import main\n"
+        "atexit.register(os.kill, os.getpid(), signal.SIGINT)\n"
+        f"sys.argv[1:] = ['status', {str(tmp_path / 'none')!r}]\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGINT
+    assert "Traceback" not in done.stderr

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,24 @@ def test_a_model_that_is_never_built_fails_all_its_tasks_at_once(tmp_path):
     assert {result.failure.failure_class for result, _, _ in results} == {"time-limit"}
     assert len(results) == 4
     assert all("building of its model" in result.failure.message for result, _, _ in results)
+
+
+def test_a_task_that_is_stuck_where_functions_are_compiled_is_alone_to_blame(tmp_path):
+    text = write(tmp_path, bad=True).read_text()
+    text = text.replace("models.py:stuck", "models.py:stuck_at_low_voltage")
+    (tmp_path / "bad.toml").write_text(
+        text.replace("model != 'SPM' and", "model != 'SPM' and model != 'stuck' and")
+    )
+    placed = make_plan(load_sweep(tmp_path / "bad.toml")).placed
+    mine = [(group, item) for group, item in placed if item.task.model == "stuck"][:3]
+    group = replace(mine[0][0], compiled=True)
+    child = Child(tmp_path / "child.log", build_limit_s=6.0)
+    try:
+        results = [r for r, _, _ in child.solve(group, [i for _, i in mine], time_limit_s=2)]
+    finally:
+        child.stop()
+    assert [r.failure and r.failure.failure_class for r in results] == ["time-limit", None, None]
+    assert "building" not in results[0].failure.message
 
 
 def test_memory_is_told_in_full_and_shared_among_workers():

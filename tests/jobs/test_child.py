@@ -14,6 +14,8 @@ import pytest
 from battsweep.errors import LostError
 from battsweep.jobs.child import Child
 from battsweep.jobs.plan import make_plan
+from battsweep.jobs.solve import Result
+from battsweep.jobs.warm import Ahead, Proving, _messages
 
 HEAD = 'name = "t"\n[cells.A]\nparameter_set = "Chen2020"\n[models.SPM]\n'
 DIFFUSIVITIES = "[[axes]]\n'Negative particle diffusivity [m2.s-1]' = [2e-14, 3e-14, 4e-14]\n"
@@ -96,6 +98,15 @@ def test_a_task_whose_process_dies_once_is_solved_at_the_second_try(child, make_
     killer.join()
     assert all(result.failure is None for result, _, _ in results)
     assert [tries for _, tries, _ in results] == [2, 1, 1]
+
+
+def test_a_proven_result_is_sent_before_the_next_task_begins():
+    first, second, third = (Result({}, {}, (), {}, note=name) for name in "abc")
+    sent = _messages([Ahead(3, 0.1), first, Proving(second), second, third])
+    assert isinstance(next(sent), Ahead)
+    assert next(sent) == [first]
+    assert isinstance(next(sent), Proving)
+    assert list(sent) == [[second], [third]]
 
 
 def test_a_child_that_could_not_be_started_is_started_the_next_time(child, make_sweep):

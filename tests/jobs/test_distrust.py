@@ -5,17 +5,22 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from battsweep.jobs.driver import run_plan
+from battsweep.cli.main import main
+from battsweep.jobs.chunks import Chunk
+from battsweep.jobs.driver import Driver, run_plan
 from battsweep.jobs.physics import import_pybamm
 from battsweep.jobs.plan import make_plan
+from battsweep.jobs.progress import Progress
 from battsweep.store.check import check
 from battsweep.store.finished import finished_sweep
 from battsweep.store.index import Index
+from battsweep.store.layout import create_store
 from battsweep.store.store import open_store
 from battsweep.sweep.load import load_sweep
 
@@ -96,6 +101,35 @@ def distrusts(store):
         return False
     with Index.open(store, write=False) as index:
         return bool(index.distrusted())
+
+
+def test_of_a_distrusted_group_no_more_is_rebuilt_than_was_asked_for(tmp_path, capsys):
+    (tmp_path / "sweep.toml").write_text(SWEEP)
+    plan, store = forged(make_plan(load_sweep(tmp_path / "sweep.toml"))), tmp_path / "store"
+    ids = [plan.tasks[0].id, plan.tasks[-1].id, plan.tasks[5].id]
+    progress = run_plan(plan, store, workers=1, only=frozenset(ids))
+    assert (progress.done, progress.distrusted) == (3, 1)
+    with open_store(store) as opened:
+        tasks = opened.tasks()
+        assert list(tasks[tasks["status"] == "done"]["number"]) == [0, 5, 13]
+        wrong = opened.query("SELECT task_id FROM proof WHERE passed = 0 LIMIT 1")["task_id"][0]
+        right = tasks.set_index("task_id").loc[wrong, "capacity [A.h]"]
+    assert main(["show", str(store), wrong]) == 0
+    assert f"{right:.6g}" in capsys.readouterr().out.rpartition("Summary")[2]
+
+
+def test_a_chunk_goes_on_without_its_distrusted_groups(tmp_path):
+    (tmp_path / "sweep.toml").write_text(SWEEP)
+    plan = forged(make_plan(load_sweep(tmp_path / "sweep.toml")))
+    (group, one), (_, other), *_ = plan.placed
+    sound = replace(group, key="a" * 16)
+    create_store(tmp_path / "store", format="parquet")
+    with Index.open(tmp_path / "store") as index:
+        driver = Driver(plan, tmp_path, index, None, Progress(2), None, workers=1)
+    driver._distrusted.add(group.key)
+    alone = replace(one, rebuild=True)
+    parts = ((group, (one,)), (sound, (other,)), (group, (alone,)))
+    assert driver._worth(Chunk(parts)) == parts[1:]
 
 
 def test_without_proof_a_wrong_reuse_stays_until_a_later_run_proves_it(tmp_path, plain):

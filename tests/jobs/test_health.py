@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from battsweep.errors import SpecError
 from battsweep.jobs.catalogue import catalogue
 from battsweep.jobs.plan import make_plan
+from battsweep.jobs.solve import Result
 from battsweep.jobs.warm import Builds, answers
 from battsweep.sweep.summaries import HEALTH, Summary, parse_summary
 
@@ -39,6 +42,25 @@ def test_every_name_is_one_of_pybamm_s_and_no_variable_of_the_model(make_sweep):
     assert not set(HEALTH) & set(plan.catalogue.models["M"].variables)
     assert 4.5 < result.summary["Capacity [A.h]"] < 5.5
     assert 0 < result.summary["x_0"] < result.summary["x_100"] < 1
+
+
+CYCLES = "steps = ['Discharge at 1C for 20 minutes', 'Charge at 1C for 10 minutes']\ncycles = 2"
+
+
+@pytest.mark.parametrize("protocol", ["discharge = '1C'", CYCLES])
+def test_the_state_of_health_is_proven_too(protocol, make_sweep):
+    sweep = text(list(HEALTH), options='{SEI = "ec reaction limited"}')
+    sweep = sweep.replace('discharge = "1C"', protocol)
+    sweep += "[[axes]]\n'SEI kinetic rate constant [m.s-1]' = [1e-12, 1e-11]\n"
+    placed = make_plan(make_sweep(sweep)).placed
+    items = tuple(replace(item, prove=True) for _, item in placed)
+    found = answers(placed[0][0], items, Builds())
+    results = [one for one in found if isinstance(one, Result)]
+    for result in results:
+        assert result.proof["passed"] is True, result.log
+        assert result.proof["differences"].keys() >= set(HEALTH)
+    capacities = [result.summary["Capacity [A.h]"] for result in results]
+    assert capacities[0] > capacities[1] + 1e-4
 
 
 @pytest.mark.parametrize("wrong", ["Capacty [A.h]", "Loss of lithium inventry [%]"])

@@ -15,6 +15,7 @@ from battsweep.jobs.ladder import RUNGS, Ladder
 from battsweep.jobs.plan import make_plan
 from battsweep.jobs.solve import attempt
 from battsweep.jobs.warm import Builds, answers
+from battsweep.store.finished import finished_sweep
 from battsweep.store.store import open_store
 from battsweep.sweep.load import load_sweep
 
@@ -106,6 +107,32 @@ def test_no_rung_begins_when_most_of_the_time_is_used(tmp_path):
     assert result.failure.failure_class == "solver"
     assert [one["rung"] for one in result.tries] == ["as asked for", "tighter tolerances"]
     assert "too little time" in result.tries[-1]["message"]
+
+
+def test_what_the_ladder_solved_is_proven_once_and_not_computed_again(tmp_path):
+    asked = sweep(tmp_path, "only_tight")
+    text = (tmp_path / "sweep.toml").read_text()
+    axis = "[[axes]]\n'Negative particle diffusivity [m2.s-1]' = [2e-14, 3e-14]\n"
+    (tmp_path / "sweep.toml").write_text(text + axis)
+    asked = load_sweep(tmp_path / "sweep.toml")
+    progress = run_plan(make_plan(asked), tmp_path / "store", workers=1)
+    assert (progress.done, progress.distrusted) == (2, 0)
+    assert finished_sweep(tmp_path / "store", asked) is not None
+
+
+def test_a_long_task_climbs_in_blocks_too(tmp_path):
+    sweep(tmp_path, "only_tight")
+    text = (tmp_path / "sweep.toml").read_text()
+    steps = "steps = ['Discharge at 1C for 15 minutes', 'Charge at 1C for 15 minutes']\ncycles = 2"
+    text = text.replace('discharge = "1C"\nduration = 3000', steps)
+    (tmp_path / "sweep.toml").write_text(text + "checkpoint = 1\n")
+    [(group, item)] = make_plan(load_sweep(tmp_path / "sweep.toml")).placed
+    assert item.block == 1
+    *_, result = answers(group, (item,), Builds())
+    assert result.failure is None
+    assert rungs(result)[-1] == ("tighter tolerances", None)
+    *_, at_once = answers(group, (replace(item, block=None),), Builds())
+    np.testing.assert_array_equal(result.columns["voltage_volt"], at_once.columns["voltage_volt"])
 
 
 def test_only_the_rungs_of_one_group_are_kept(tmp_path):

@@ -21,6 +21,12 @@ def stuck():
     return with_state(lambda state: -1e3 * pybamm.sign(state), initial=1.0)
 
 
+def stuck_at_low_voltage():
+    """Return a model that is stuck where the lower cut-off is below 2.6 V."""
+    low = pybamm.Parameter("Lower voltage cut-off [V]") < 2.6
+    return with_state(lambda state: -1e3 * pybamm.sign(state) * low, initial=1.0)
+
+
 def not_a_number():
     """Return a model that has no solution after 10 minutes: the root of a negative number."""
     return with_state(lambda _: -pybamm.sqrt(1 - pybamm.t / 600))
