@@ -108,7 +108,7 @@ def left_alone(folder: Path) -> tuple[float, tuple[float, float]]:
     while process.poll() is None:
         if standings(store):
             try:
-                memory.append(family(process)["solving process"].memory_info().rss / 2**20)
+                memory.append(family(process, store)["solving process"].memory_info().rss / 2**20)
             except (psutil.Error, KeyError):
                 continue
         time.sleep(0.02)
@@ -124,11 +124,11 @@ def killed(folder: Path, cycles: int, kills: int, chance: random.Random) -> None
     process = start(folder, store)
     for number, cycle in enumerate(after):
         victim = KINDS[number] if number < len(KINDS) else chance.choice(KINDS)
-        while (saved := reached(store)) < cycle or victim not in family(process):
+        while (saved := reached(store)) < cycle or victim not in family(process, store):
             if process.poll() is not None:
                 raise SystemExit("it ended before the last kill")
             time.sleep(0.002)
-        family(process)[victim].kill()
+        family(process, store)[victim].kill()
         print(f"  killed the {victim:16} with {saved:4} cycles saved")
         if victim == "driver":
             process.wait()
@@ -143,15 +143,17 @@ def reached(store: Path) -> int:
     return max((one.done for one in standings(store)), default=0)
 
 
-def family(process: subprocess.Popen[bytes]) -> dict[str, psutil.Process]:
+def family(process: subprocess.Popen[bytes], store: Path) -> dict[str, psutil.Process]:
     """Return the driver, its worker, and the process that solves; empty where none does."""
+    workers = {int(path.stem.rsplit("-", 1)[1]) for path in store.glob("logs/worker-*.log")}
     try:
         driver = psutil.Process(process.pid)
-        for worker in driver.children():
-            for child in worker.children(recursive=True):
-                # worker > the server that has PyBaMM imported > the solving process
-                if child.ppid() != worker.pid and child.memory_info().rss > 100 * 2**20:
-                    return {"driver": driver, "worker": worker, "solving process": child}
+        # driver > the server that has PyBaMM imported > the worker, the solving process
+        forked = [child for server in driver.children() for child in server.children()]
+        worker = [child for child in forked if child.pid in workers]
+        solving = [child for child in forked if child.pid not in workers]
+        if worker and solving:
+            return {"driver": driver, "worker": worker[-1], "solving process": solving[-1]}
     except psutil.Error:
         return {}
     return {}

@@ -74,19 +74,12 @@ def run_plan(
     make_folder(logs_folder(store))
     with driver_lock(store), Index.open(store, write=True) as index:
         known = plan.catalogue
-        write_sweep(
-            store,
-            plan.sweep_id,
-            plan.sweep,
-            plan.tasks,
-            known.resolved,
-            known.parameter_sets,
-        )
+        resolved, sets = known.resolved, known.parameter_sets
+        write_sweep(store, plan.sweep_id, plan.sweep, plan.tasks, resolved, sets)
         found = index.reconcile()
         if found.problems:
-            raise StoreError(
-                "\n".join([*found.problems, f"mend it first: battsweep check {store}"])
-            )
+            advice = f"mend it first: battsweep check {store}"
+            raise StoreError("\n".join([*found.problems, advice]))
         forget_finished(store, index.finished)
         pa.default_memory_pool().release_unused()  # Arrow keeps what the list of tasks took
         known_tasks = standing(index, plan)
