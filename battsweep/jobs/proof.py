@@ -176,14 +176,18 @@ def _plain_steps(
     plain: Plain,
     stored: Mapping[tuple[int, int], Mapping[str, Array]],
 ) -> list[Step]:
-    """Return a plain simulation's steps at the stored times; at its own where none are."""
+    """Return a plain simulation's steps at the stored times; at its own where none are.
+
+    The end is held against the end, as how far the two are apart is a difference of its own.
+    A voltage may fall by tens of mV in the last microseconds before an event.
+    """
     steps = []
     profile = item.task.procedure.profile
     for (cycle, number), part in plain.parts.items():
         times = np.asarray(part.t, dtype=float)
         if (cycle, number) in stored:
             rows = stored[cycle, number][TIME.name]
-            times = np.clip(rows - rows[0] + times[0], times[0], times[-1])
+            times = np.append(np.clip(rows[:-1] - rows[0] + times[0], *times[[0, -1]]), times[-1])
         values = {name: _at(part, name, times) for name in wanted_variables(group)}
         steps.append(Step(cycle, number, times, values))
     if steps and item.measured is not None and (len(steps) == 1 or group.output.every_s is None):
