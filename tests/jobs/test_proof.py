@@ -12,7 +12,9 @@ import pytest
 
 from battsweep.jobs.child import Child
 from battsweep.jobs.classify import CURRENT
+from battsweep.jobs.plain import simulate
 from battsweep.jobs.plan import make_plan
+from battsweep.jobs.proof import compare
 from battsweep.jobs.solve import Result
 from battsweep.jobs.warm import Builds, Proving, Ready, answers
 
@@ -220,3 +222,28 @@ def test_the_state_of_health_is_compared_too(protocol, make_sweep):
         assert result.failure is None
         assert result.proof["passed"] is True
         assert "Capacity [A.h]" in result.proof["differences"]
+
+
+def test_an_end_that_is_a_moment_early_passes_where_the_voltage_falls_off_a_cliff(make_sweep):
+    # The surface of the positive particles is full there: 10 mV for each tenth of the time left.
+    values = {
+        "Negative particle diffusivity [m2.s-1]": 1.3955787466838956e-14,
+        "Ambient temperature [K]": 288.4543573204428,
+        "Negative electrode thickness [m]": 8.103604320622586e-05,
+    }
+    axes = "".join(f"[[axes]]\n'{name}' = [{value}]\n" for name, value in values.items())
+    sweep = make_sweep(
+        f"{HEAD}[models.SPMe]\n[protocols.p]\ndischarge = '2.758422935754061C'\n"
+        f"initial_soc = 0.1886939600110054\n{axes}[output]\nevery = 60\n"
+        "[run]\nsolver = { rtol = 1e-5, atol = 1e-6 }\n"
+    )
+    [(group, item)] = make_plan(sweep).placed
+    plain = simulate(group, item)
+    [result] = [a for a in answers(group, (item,), Builds()) if isinstance(a, Result)]
+    assert result.columns["voltage_volt"][-1] < 2.51
+    times = result.columns["test_time_second"].copy()
+    times[-1] -= 1e-9
+    moved = replace(result, columns={**result.columns, "test_time_second": times})
+    assert compare(group, item, moved, plain).passed
+    times[-1] -= 1
+    assert not compare(group, item, moved, plain).passed
