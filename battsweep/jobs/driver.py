@@ -108,6 +108,8 @@ def run_plan(
                 if again and not stop.asked:
                     driver.drive(Queue(again, workers=workers), stop, on_progress)
                 log.write(f"done {progress.done}, failed {progress.failed}, left {progress.left}")
+            if driver.lost_workers:
+                index.reconcile()  # what they wrote and did not live to tell of
     return progress
 
 
@@ -154,6 +156,7 @@ class Driver:
         self._looked = 0.0
         self._last_worker = time.monotonic()
         self._distrusted: set[str] = set()
+        self.lost_workers = False
         self._memory_limit = plan.sweep.run.memory_limit_bytes or share_of_memory(workers)
 
     def drive(
@@ -245,6 +248,7 @@ class Driver:
             flight = self._flying.pop(future)
             queue.forget(flight.worker)
             self._find_workers(queue)
+            self.lost_workers = True
             self._lose(flight.chunk, f"{type(error).__name__}: {error}", queue)
             return
         chunk = self._flying.pop(future).chunk
@@ -266,10 +270,10 @@ class Driver:
         """Ask Dask which workers there are; forget what those had built that are gone."""
         workers = tuple(self._client.scheduler_info(n_workers=-1)["workers"])
         for gone in set(self._workers) - set(workers):
+            self.lost_workers = True
             queue.forget(gone)
         self._workers, self._looked = workers, time.monotonic()
-        if workers:
-            self._last_worker = self._looked
+        self._last_worker = self._looked if workers else self._last_worker
         give_back()
 
     def _check_workers(self, queue: Queue) -> None:
