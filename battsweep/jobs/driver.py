@@ -87,9 +87,8 @@ def run_plan(
         if only is not None:
             waiting = [(group, item) for group, item in waiting if item.task.id in only]
         finished = set(known_tasks.finished) - {item.task.id for _, item in waiting}
-        done = index.done(finished)
         progress = Progress(len({task.id for task in plan.tasks}), len(finished))
-        progress.found_failed = len(finished) - len(done)
+        progress.found_failed = len(finished) - len(index.done(finished))
         if waiting:
             with (
                 listening() as stop,

@@ -19,13 +19,16 @@ from battsweep.jobs.builds import Builds, BuiltAlone, Solver
 from battsweep.jobs.failures import classify_failure
 from battsweep.jobs.forking import die_with_holder
 from battsweep.jobs.groups import FitItem, Group, Item
-from battsweep.jobs.proof import compare, prove
+from battsweep.jobs.plain import Plain
+from battsweep.jobs.proof import Proof, compare, prove
 from battsweep.jobs.proof_words import told
 from battsweep.jobs.solve import Result, captured_log
 
 PR_SET_PDEATHSIG = 1
 NOT_REUSE = 0.3
-"""A task built for itself that is this share as far from plain as the reused one clears that."""
+"""A task built for itself that is this share as far from plain as the reused one clears that,"""
+NOT_FAR = 100.0
+"""if that is off by no more than so many times what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,15 +183,15 @@ def _proven(group: Group, item: Item, result: Result, solver: Solver) -> Result:
     """Return a result with its proof, or what the task gives built for itself.
 
     Where reuse gave something else than a plain simulation, its answer is not kept.
-    Where a model built for the task alone is about as far off, reuse is not to blame:
-    the task hangs on the last digits, and nothing can be said of it.
+    Where it is not far off, and a model built for the task alone is about as far,
+    reuse is not to blame: the task hangs on the last digits, and nothing can be said.
     """
     plain, record = prove(group, item, result)
     if record["passed"] is not False:
         return replace(result, proof=record)
     alone = BuiltAlone(group, item, replace(solver, checkpoints=None)).solve()
     again = compare(group, item, alone, plain)
-    if again.passed is False and again.worst_share >= NOT_REUSE * float(record["share"]):
+    if again.passed is False and hangs_on_digits(float(record["share"]), again, plain):
         message = f"built for itself too it differs: {told(again.record(0.0))}"
         return replace(
             result,
@@ -202,6 +205,16 @@ def _proven(group: Group, item: Item, result: Result, solver: Solver) -> Result:
         group=group.key,
         proof={**record, "rebuilt": again.record(0.0)},
     )
+
+
+def hangs_on_digits(share: float, again: Proof, plain: Plain) -> bool:
+    """Return whether a difference of so many times what is allowed is no fault of reuse.
+
+    ``again`` is how the task compares when it is built for itself.
+    """
+    if not share and not again.worst_share:  # they ended differently
+        return plain.failure is not None and plain.failure.failure_class == "solver"
+    return NOT_REUSE * share <= again.worst_share and share <= NOT_FAR
 
 
 def _no_effect(name: str) -> str:

@@ -12,11 +12,12 @@ import pytest
 
 from battsweep.jobs.child import Child
 from battsweep.jobs.classify import CURRENT
-from battsweep.jobs.plain import simulate
+from battsweep.jobs.failures import Failure
+from battsweep.jobs.plain import Plain, simulate
 from battsweep.jobs.plan import make_plan
-from battsweep.jobs.proof import compare
+from battsweep.jobs.proof import Difference, Proof, compare
 from battsweep.jobs.solve import Result
-from battsweep.jobs.warm import Builds, Proving, Ready, answers
+from battsweep.jobs.warm import Builds, Proving, Ready, answers, hangs_on_digits
 
 HEAD = 'name = "t"\n[cells.A]\nparameter_set = "Chen2020"\n'
 AXIS = "[[axes]]\n'Negative particle diffusivity [m2.s-1]' = [2e-14, 5e-14]\n"
@@ -247,3 +248,17 @@ def test_an_end_that_is_a_moment_early_passes_where_the_voltage_falls_off_a_clif
     assert compare(group, item, moved, plain).passed
     times[-1] -= 1
     assert not compare(group, item, moved, plain).passed
+
+
+@pytest.mark.parametrize(
+    ("reused", "alone", "clears"), [(5.0, 4.0, True), (5.0, 1.2, False), (500.0, 400.0, False)]
+)
+def test_a_task_that_hangs_on_the_last_digits_is_no_fault_of_reuse(reused, alone, clears):
+    again = Proof(False, {"Voltage [V]": Difference(alone * 1e-4, 1e-4, "V")})
+    assert hangs_on_digits(reused, again, Plain({}, 1)) is clears
+
+
+@pytest.mark.parametrize("failure_class", ["solver", "infeasible"])
+def test_a_plain_solver_that_gives_up_alone_proves_nothing(failure_class):
+    plain = Plain({}, 1, Failure(failure_class, "it gave up"))
+    assert hangs_on_digits(0.0, Proof(False, {}), plain) is (failure_class == "solver")
