@@ -30,6 +30,14 @@ class Chunk:
         return tuple(item for _, items in self.parts for item in items)
 
 
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A chunk that was handed out, and the worker that was to have it."""
+
+    chunk: Chunk
+    worker: str
+
+
 @dataclass(slots=True)
 class _Waiting:
     """A group's tasks that wait, and the workers that have built it."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from battsweep.errors import LostError, StoreError
-from battsweep.jobs.chunks import Chunk, Part, Queue
+from battsweep.jobs.chunks import Chunk, Flight, Part, Queue
 from battsweep.jobs.cluster import local_cluster
 from battsweep.jobs.driver_log import DriverLog
 from battsweep.jobs.groups import Item
@@ -19,7 +19,7 @@ from battsweep.jobs.memory import give_back, share_of_memory
 from battsweep.jobs.plan import Plan
 from battsweep.jobs.progress import Progress
 from battsweep.jobs.proof_words import REBUILDING, told
-from battsweep.jobs.sample import Placed, Standing, to_compute
+from battsweep.jobs.sample import Placed, standing, to_compute
 from battsweep.jobs.stopping import Stop, listening
 from battsweep.jobs.worker import (
     Delivered,
@@ -44,6 +44,7 @@ LOOK_S = 0.25
 WORKERS_S = 2.0
 FETCH_S = 10.0
 NO_WORKER_S = 60.0
+IDLE_S = 30.0
 
 
 def run_plan(
@@ -82,7 +83,7 @@ def run_plan(
             raise StoreError("\n".join([*found.problems, advice]))
         forget_finished(store, index.finished)
         pa.default_memory_pool().release_unused()  # Arrow keeps what the list of tasks took
-        known_tasks = standing(index, plan)
+        known_tasks = standing(index, [task.id for task in plan.tasks])
         waiting = to_compute(plan.placed, known_tasks, proof or plan.sweep.run.proof)
         if only is not None:
             waiting = [(group, item) for group, item in waiting if item.task.id in only]
@@ -112,21 +113,6 @@ def run_plan(
     return progress
 
 
-def standing(index: Index, plan: Plan) -> Standing:
-    """Return what a store knows of a plan's tasks."""
-    ids = [task.id for task in plan.tasks]
-    finished = index.finished(ids)
-    return Standing(finished, index.proven(finished), index.unproven(finished), index.distrusted())
-
-
-@dataclass(frozen=True, slots=True)
-class Flight:
-    """A chunk that was handed out, and the worker that was to have it."""
-
-    chunk: Chunk
-    worker: str
-
-
 class Driver:
     """One run: the window of chunks in flight, and what becomes of each."""
 
@@ -153,7 +139,7 @@ class Driver:
         self._flying: dict[Any, Flight] = {}
         self._workers: tuple[str, ...] = ()
         self._looked = 0.0
-        self._last_worker = time.monotonic()
+        self._last_worker = self._last_busy = time.monotonic()
         self._distrusted: set[str] = set()
         self.lost_workers = False
         self._memory_limit = plan.sweep.run.memory_limit_bytes or share_of_memory(workers)
@@ -267,22 +253,32 @@ class Driver:
 
     def _find_workers(self, queue: Queue) -> None:
         """Ask Dask which workers there are; forget what those had built that are gone."""
-        workers = tuple(self._client.scheduler_info(n_workers=-1)["workers"])
+        found = self._client.scheduler_info(n_workers=-1)["workers"]
+        workers = tuple(found)
         for gone in set(self._workers) - set(workers):
             self.lost_workers = True
             queue.forget(gone)
         self._workers, self._looked = workers, time.monotonic()
         self._last_worker = self._looked if workers else self._last_worker
+        if not self._flying or any(map(_executes, found.values())):
+            self._last_busy = self._looked
         give_back()
 
     def _check_workers(self, queue: Queue) -> None:
-        """Raise `LostError` where no worker has been there for some time."""
+        """Raise `LostError` where no worker has been there for some time.
+
+        Put back what no worker begins: Dask may have given it to one that was replaced.
+        """
         self._find_workers(queue)
+        if time.monotonic() - self._last_busy > IDLE_S:
+            self._last_busy = time.monotonic()
+            for future, flight in list(self._flying.items()):
+                future.cancel()
+                del self._flying[future]
+                self._lose(flight.chunk, f"no worker began it in {IDLE_S:g} s", queue)
         if time.monotonic() - self._last_worker > NO_WORKER_S:
-            raise LostError(
-                f"no worker for {NO_WORKER_S:g} s; what was computed is stored,"
-                " and the same command goes on"
-            )
+            done = "what was computed is stored, and the same command goes on"
+            raise LostError(f"no worker for {NO_WORKER_S:g} s; {done}")
 
     def _give_up(self, chunk: Chunk, reason: str) -> None:
         """Record tasks as lost: tasks are not solved in the worker, so it is no fault of theirs.
@@ -338,7 +334,7 @@ class Driver:
         """
         if not self._distrusted:
             return []
-        known = standing(self._index, self._plan)
+        known = standing(self._index, [task.id for task in self._plan.tasks])
         done = self._index.done(known.finished)
         progress, before = self._progress, set(found)
         progress.found = len(before & set(known.finished))
@@ -348,3 +344,7 @@ class Driver:
         progress.failed, progress.by_class = len(failed), self._index.failure_classes(failed)
         left = to_compute(self._plan.placed, known, "none")
         return [(g, item) for g, item in left if g is not None and g.key in self._distrusted]
+
+
+def _executes(worker: Mapping[str, Any]) -> bool:
+    return bool(worker["metrics"].get("task_counts", {}).get("executing"))

@@ -11,6 +11,7 @@ import numpy as np
 from battsweep.jobs.groups import FitItem, Group, Item
 from battsweep.jobs.summarise import Array
 from battsweep.store.distrust import LEAST_PROVEN
+from battsweep.store.index import Index
 
 Placed = tuple[Group | None, Item | FitItem]
 
@@ -27,6 +28,12 @@ class Standing:
     proven: Collection[str] = frozenset()
     unproven: Collection[str] = frozenset()
     distrusted: Collection[str] = field(default_factory=frozenset)
+
+
+def standing(index: Index, task_ids: Sequence[str]) -> Standing:
+    """Return what a store knows of a plan's tasks."""
+    finished = index.finished(task_ids)
+    return Standing(finished, index.proven(finished), index.unproven(finished), index.distrusted())
 
 
 def to_compute(placed: Iterable[Placed], known: Standing, proof: str) -> list[Placed]:

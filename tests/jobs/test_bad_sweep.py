@@ -58,13 +58,14 @@ def rows_of_done(store: Path) -> dict[str, dict[str, np.ndarray]]:
 
 
 def kill_a_worker_that_solves(driver: subprocess.Popen[str], store: Path) -> None:
-    """Kill a Dask worker whose solving process works, after the first shard is there."""
+    """Kill a Dask worker that has a solving process, after the first shard is there."""
     deadline = time.monotonic() + 120
     while not any(store.glob("data/*/*/part-*")):
         assert time.monotonic() < deadline and driver.poll() is None
         time.sleep(0.01)  # a poll of the outside world, not a wait for a guess
-    workers = [p for p in psutil.Process(driver.pid).children() if p.children()]
-    os.kill(workers[-1].pid, signal.SIGKILL)
+    workers = {int(path.stem.rsplit("-", 1)[1]) for path in store.glob("logs/worker-*.log")}
+    alive = [p.pid for p in psutil.Process(driver.pid).children(recursive=True)]
+    os.kill(next(pid for pid in alive if pid in workers), signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
