@@ -109,7 +109,7 @@ def test_each_bad_task_ends_with_its_class_and_every_other_is_as_without_them(go
 @pytest.fixture
 def child(tmp_path):
     """Yield a child that is gone afterwards."""
-    found = Child(tmp_path / "child.log", 1024**3)
+    found = Child(tmp_path / "child.log", memory_limit_bytes=1024**3)
     yield found
     found.stop()
 
