@@ -47,6 +47,7 @@ def describe(pilot: Pilot, store: Path | None) -> list[str]:
         ("wall time", f"{duration(found.wall_s)} with {found.workers} workers"),
         ("a task", f"{task_s:.3g} s of a core; {found.tasks} tasks"),
         ("a build", f"{found.build_s:.3g} s of a core; about {found.builds} builds"),
+        ("a proof", f"{found.proof_s:.3g} s of a core; {found.proofs} plain simulations"),
         ("start and end", f"{found.start_s:.1f} s, planning included"),
         ("memory", f"{found.memory_mib_a_worker:.0f} MiB a worker"),
         ("disk", size(found.disk_bytes)),

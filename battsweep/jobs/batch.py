@@ -13,7 +13,7 @@ from battsweep.jobs.groups import Item
 from battsweep.jobs.solve import Result, attempt, captured_log, result_of, solved_of_track
 
 MOST = 25
-"""Tasks in a list: what PyBaMM does a list is then small (measured: 5 ms in all)."""
+"""Tasks in a list: beyond, what is done once a list no longer shows (measured on SPM)."""
 LIST_S = 0.5
 """A list should take no longer, so that little is done again where one task is stuck."""
 

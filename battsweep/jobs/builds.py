@@ -16,7 +16,8 @@ from battsweep.jobs.compiled import one_at_a_time
 from battsweep.jobs.failures import advised, classify_failure
 from battsweep.jobs.groups import Group, Item
 from battsweep.jobs.ladder import Ladder
-from battsweep.jobs.solve import Result, attempt, captured_log
+from battsweep.jobs.memory import memory_of
+from battsweep.jobs.solve import Result, attempt, captured_log, nothing
 from battsweep.store.layout import file_name
 
 BUILDS_BYTES = 256 * 2**20
@@ -44,7 +45,7 @@ class Builds:
         """Return a group's built model, built with an example's inputs where it is not there."""
         self._weigh()
         if group.key not in self._builds:
-            self._newest = (group.key, resident_bytes())
+            self._newest = (group.key, _memory())
             built = Built(group)
             built.build(example.inputs, initial_soc=example.initial_soc)
             if built.compiled:  # PyBaMM does it in the first solve
@@ -67,17 +68,12 @@ class Builds:
         """Note how much this process has grown by the model that was built last."""
         if self._newest is not None and self._newest[0] in self._bytes:
             key, before = self._newest
-            self._bytes[key] = max(LEAST_BUILD_BYTES, resident_bytes() - before)
+            self._bytes[key] = max(LEAST_BUILD_BYTES, _memory() - before)
         self._newest = None
 
 
-def resident_bytes() -> int:
-    """Return this process's resident memory; 0 where it is not Linux that says so."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - hot
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
+def _memory() -> int:
+    return memory_of(os.getpid()) or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +117,7 @@ class BuiltAlone:
                 self._built = Built(self._group)
             except Exception as error:
                 failure = advised(classify_failure(error))
-                text = traceback.format_exc()
-                self._failed = Result({}, {}, (), {}, failure=failure, traceback=text)
+                self._failed = nothing(failure, traceback.format_exc())
             else:
                 with suppress(Exception):  # met again by the solve, which makes it the outcome
                     self._built.build({}, initial_soc=item.initial_soc)

@@ -19,7 +19,7 @@ from battsweep.jobs.forking import abandon_server, context
 from battsweep.jobs.groups import FitItem, Group, Item
 from battsweep.jobs.memory import in_words, memory_of
 from battsweep.jobs.proof import unproven
-from battsweep.jobs.solve import Result
+from battsweep.jobs.solve import Result, nothing
 from battsweep.jobs.warm import Ahead, Building, Proving, Ready, serve
 from battsweep.store.checkpoints import saved_cycles
 from battsweep.store.layout import file_name
@@ -261,4 +261,4 @@ class Child:
 
 
 def _failed(ended: Ended) -> Result:
-    return Result({}, {}, (), {}, failure=ended.failure, wall_s=ended.wall_s)
+    return replace(nothing(ended.failure), wall_s=ended.wall_s)

@@ -17,7 +17,7 @@ from battsweep.jobs.build import Built
 from battsweep.jobs.failures import Failure, classify_failure
 from battsweep.jobs.groups import Group, Item
 from battsweep.jobs.physics import make_model, mesh_points
-from battsweep.jobs.solve import Result, attempt
+from battsweep.jobs.solve import Result, attempt, nothing
 
 SHARE = 0.5
 """No rung begins once this share of the time limit is used, or would be by one like the last."""
@@ -95,8 +95,7 @@ class Ladder:
                 return attempt_in_blocks(built, item, at_once=item.block, folder=None)
             return attempt(self._built[rung.name], item)
         except Exception as error:
-            failure, text = classify_failure(error), traceback.format_exc()
-            return Result({}, {}, (), {}, failure=failure, traceback=text)
+            return nothing(classify_failure(error), traceback.format_exc())
 
 
 def _rungs(group: Group) -> Iterator[tuple[Rung, Group]]:

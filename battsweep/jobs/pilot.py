@@ -15,6 +15,7 @@ from typing import TypeVar
 from battsweep.jobs.chunks import TARGET_S, Chunk
 from battsweep.jobs.driver import run_plan
 from battsweep.jobs.plan import Plan
+from battsweep.jobs.sample import Standing, to_compute
 from battsweep.jobs.worker import Delivered
 from battsweep.slurm.environment import allotted_cores
 from battsweep.store.store import open_store
@@ -45,7 +46,8 @@ class Measured:
     ``build_s`` is all that chunks with builds took longer than their tasks
     would have otherwise; ``write_s`` is for a shard; ``start_s`` is from the
     command to the first task, planning included, and ``end_s`` from the last
-    to the end. ``chunks`` has tasks and bytes a shard.
+    to the end. ``chunks`` has tasks and bytes a shard. ``proof_s`` is
+    what one plain simulation took, 0 where there was none.
     """
 
     samples: tuple[Sample, ...]
@@ -58,6 +60,7 @@ class Measured:
     chunks: tuple[tuple[int, int], ...]
     memory_mib: float
     outcomes: Mapping[str, int]
+    proof_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class Estimate:
     solve_s: float
     builds: int
     build_s: float
+    proofs: int
+    proof_s: float
     start_s: float
     wall_s: float
     core_hours: float
@@ -135,16 +140,22 @@ def estimate(plan: Plan, measured: Measured, *, workers: int) -> Estimate:
     )
     build_s = measured.build_s / max(1, measured.builds)
     builds = _builds(plan, solve_s / len(plan.tasks), build_s, workers)
+    whole = to_compute(plan.placed, Standing(), plan.sweep.run.proof)
+    proofs = sum(item.prove for _, item in whole)
+    proof_s = measured.proof_s or build_s  # a plain simulation is little else
     start_s = measured.start_s + measured.end_s
     a_chunk, a_task = bytes_of(measured.chunks)
-    shards = SMALL_SHARDS * workers + (solve_s + builds * build_s) / TARGET_S
-    work_s = solve_s + builds * build_s + shards * measured.write_s
+    work_s = solve_s + builds * build_s + proofs * proof_s
+    shards = SMALL_SHARDS * workers + work_s / TARGET_S
+    work_s += shards * measured.write_s
     return Estimate(
         tasks=len(plan.tasks),
         workers=workers,
         solve_s=solve_s,
         builds=builds,
         build_s=build_s,
+        proofs=proofs,
+        proof_s=proof_s,
         start_s=start_s,
         wall_s=start_s + work_s / min(workers, max(1, len(plan.tasks))),
         core_hours=work_s / 3600,
@@ -235,7 +246,13 @@ def _measured(
                 samples.append(Sample(_stratum(item.task), took[item.task.id][0], first))
     plain = [(chunk.items, told) for _, chunk, told in seen if not told.builds]
     beside_s = sum(
-        max(0.0, told.wall_s - told.write_s - sum(took[item.task.id][0] for item in items))
+        max(
+            0.0,
+            told.wall_s
+            - told.write_s
+            - told.proof_s
+            - sum(took[item.task.id][0] for item in items),
+        )
         for items, told in plain
     ) / max(1, sum(len(items) for items, _ in plain))
     build_s = sum(
@@ -243,11 +260,13 @@ def _measured(
             0.0,
             told.wall_s
             - told.write_s
+            - told.proof_s
             - sum(beside_s + _mean_solve(samples, _stratum(item.task)) for item in chunk.items),
         )
         for _, chunk, told in seen
         if told.builds
     )
+    proofs = sum(item.prove for _, chunk, _ in seen for item in chunk.items)
     begun = min((at - told.wall_s for at, _, told in seen), default=ended)
     return Measured(
         samples=tuple(samples),
@@ -260,4 +279,5 @@ def _measured(
         chunks=tuple((told.tasks, told.bytes) for _, _, told in seen),
         memory_mib=max((told.memory_mib for _, _, told in seen), default=0.0),
         outcomes=Counter(took[item.task.id][1] for _, chunk, _ in seen for item in chunk.items),
+        proof_s=sum(told.proof_s for _, _, told in seen) / max(1, proofs),
     )

@@ -19,6 +19,7 @@ from battsweep.jobs.failures import Failure, classify_failure
 from battsweep.jobs.groups import CAPACITY, Group, Item
 from battsweep.jobs.health import NEEDED
 from battsweep.jobs.physics import import_pybamm, make_model, mesh_points, parameter_values
+from battsweep.jobs.solve import VOLTAGE_LIMITS, Watch
 from battsweep.jobs.symbolic import submesh_types
 from battsweep.sweep.quantities import current_a
 from battsweep.sweep.spec import Profile
@@ -29,7 +30,6 @@ Array = NDArray[np.float64]
 MOST_CYCLES = 20
 """Of an experiment with more cycles, the first so many are simulated: PyBaMM keeps them all."""
 LONGER = (1, 10, 10)
-VOLTAGE_LIMITS = ("event: Minimum voltage [V]", "event: Maximum voltage [V]")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +71,7 @@ def _simulate(group: Group, item: Item, cycles: int) -> Plain:
     if steps:
         experiment = pybamm.Experiment([steps] * cycles, period=group.output.every_s)
         simulation = _simulation(group, values, experiment)
-        heard = _Heard()
+        heard = Watch()
         solution = simulation.solve(initial_soc=soc, calc_esoh=False, callbacks=heard)
         found = _of_experiment(solution, cycles, cycles * len(steps), heard.failure)
         return replace(found, health=_health(group, values, found.parts))
@@ -145,32 +145,6 @@ def _simulation(group: Group, values: Any, experiment: Any = None) -> Any:
 def _discharging(profile: Profile) -> Array:
     """Return a profile's values in PyBaMM's sign, positive on discharge."""
     return -np.array(profile.values)
-
-
-class _Heard:
-    """Hears what PyBaMM tells only a callback: why an experiment ended early."""
-
-    def __init__(self) -> None:
-        self.failure: Failure | None = None
-
-    def on_experiment_start(self, logs: Mapping[str, Any]) -> None:
-        """Do nothing."""
-
-    on_cycle_start = on_cycle_end = on_step_start = on_step_end = on_experiment_start
-    on_experiment_end = on_experiment_start
-
-    def on_experiment_error(self, logs: Mapping[str, Any]) -> None:
-        """Keep a solver's error."""
-        self.failure = classify_failure(logs["error"])
-
-    def on_experiment_infeasible_time(self, logs: Mapping[str, Any]) -> None:
-        """Keep that a step did not reach its end."""
-        step = logs["step operating conditions"]
-        self.failure = Failure("infeasible", f"{step} did not reach its end condition")
-
-    def on_experiment_infeasible_event(self, logs: Mapping[str, Any]) -> None:
-        """Keep that a step ended otherwise than asked for."""
-        self.failure = Failure("infeasible", f"a step ended by {logs['termination']}")
 
 
 def _of_experiment(solution: Any, cycles: int, asked: int, failure: Failure | None) -> Plain:

@@ -52,14 +52,14 @@ def to_compute(placed: Iterable[Placed], known: Standing, proof: str) -> list[Pl
             left.append((group, replace(item, prove=proof != "none")))
     seen: set[str] = {item.task.id for _, item in left}
     for key, members in groups.items():
-        chosen = [] if proof == "none" else _chosen(members, known, everything=proof == "all")
-        if key in known.distrusted or len(members) == 1:
-            chosen = []
+        alone = key in known.distrusted or len(members) == 1
+        chosen: dict[str, None] = {}
+        if proof != "none" and not alone:
+            chosen = dict.fromkeys(_chosen(members, known, everything=proof == "all"))
         waiting = [name for name in members if name not in known.finished and name not in chosen]
         for name in (*chosen, *waiting):
             group, item = members[name]
             if name not in seen and isinstance(item, Item):
-                alone = key in known.distrusted or len(members) == 1
                 if name in chosen or alone:
                     item = replace(item, prove=name in chosen, rebuild=alone)
                 left.append((group, item))

@@ -69,6 +69,11 @@ class Result:
     note: str = ""
 
 
+def nothing(failure: Failure, trace: str | None = None) -> Result:
+    """Return the result of a task that left nothing behind but its failure."""
+    return Result({}, {}, (), {}, failure=failure, traceback=trace)
+
+
 class Watch:
     """Hears what PyBaMM's experiments only tell a callback: why they ended early."""
 
@@ -114,14 +119,7 @@ def attempt(built: Built, item: Item) -> Result:
             solved = solve(built, item.inputs, item=item)
             result = result_of(solved, built, item)
         except Exception as error:  # every error becomes an outcome
-            result = Result(
-                columns={},
-                summary={},
-                cycles=(),
-                statistics={},
-                failure=advised(classify_failure(error)),
-                traceback=traceback.format_exc(),
-            )
+            result = nothing(advised(classify_failure(error)), traceback.format_exc())
     text = "\n".join(filter(None, [*log, result.log]))
     return replace(result, log=text, wall_s=time.perf_counter() - started)
 

@@ -52,7 +52,6 @@ class Stepper:
     def __init__(self, simulation: Any, stages: tuple[Stage, ...]) -> None:
         self._mappers = simulation._compiled_model_state_mappers
         self._stages = stages
-        self._names = {id(stage.model): stage.names for stage in stages}
 
     @classmethod
     def of(cls, simulation: Any, example: Mapping[str, float]) -> Stepper | None:

@@ -1,8 +1,9 @@
-"""What the solving process does: keep built models warm, answer orders one task at a time."""
+"""What the solving process does: keep built models warm, answer orders task by task."""
 
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import signal
 import sys
@@ -166,6 +167,8 @@ def _together(
         else:
             results = attempts(built, batch)
         for item, found in zip(batch, results, strict=True):
+            if len(batch) > 1 and found.failure and found.failure.failure_class == "solver":
+                yield Ahead(1, math.inf)  # the ladder has the task's own limit, not the list's
             climbed = solver.ladder.climb(built.group, item, found)
             result = _told(climbed, built.group, notes)
             if item.prove:

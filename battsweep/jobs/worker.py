@@ -9,7 +9,7 @@ import socket
 import time
 import zlib
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -27,7 +27,8 @@ from battsweep.jobs.child import Child
 from battsweep.jobs.chunks import Part
 from battsweep.jobs.failures import Failure
 from battsweep.jobs.groups import FitItem, Group, Item
-from battsweep.jobs.solve import Result
+from battsweep.jobs.memory import memory_of
+from battsweep.jobs.solve import Result, nothing
 from battsweep.slurm.environment import allocation_provenance
 from battsweep.store.checkpoints import checkpoint_folder, checkpoints_folder, forget
 from battsweep.store.receipts import Receipt
@@ -139,7 +140,7 @@ def compute_chunk(order: Order) -> Delivered:
         build_s=built_s,
         write_s=write_s,
         bytes=(Path(order.store) / shard).stat().st_size,
-        memory_mib=memory_mib(child.pid),
+        memory_mib=sum(memory_of(pid) or 0 for pid in (os.getpid(), child.pid) if pid) / 2**20,
         proof_s=proof_s,
     )
 
@@ -150,15 +151,6 @@ def _alike(item: Item | FitItem) -> tuple[float, float, str]:
         return (0.0, 0.0, "")
     measured = "" if item.measured is None else item.measured.name
     return (-1.0 if item.initial_soc is None else item.initial_soc, item.duration_s, measured)
-
-
-def memory_mib(solving: int | None) -> float:
-    """Return the resident memory of this worker and its solving process; 0 where Linux is not."""
-    pages = 0
-    for pid in (os.getpid(), solving):
-        with suppress(OSError):
-            pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def build_costs(costs: Sequence[tuple[float, float]]) -> tuple[int, float]:
@@ -234,7 +226,7 @@ def receipt(task: Task, result: Result, attempt: int) -> Receipt:
 
 def lost_receipt(task: Task, message: str, attempt: int) -> Receipt:
     """Return the record of a task whose worker was lost."""
-    failed = Result({}, {}, (), {}, failure=Failure("crashed", message))
+    failed = nothing(Failure("crashed", message))
     return replace(receipt(task, failed, attempt), outcome="lost", failure_class=None)
 
 

@@ -33,8 +33,6 @@ def plain(value: object) -> Any:
     if isinstance(value, Real):
         return plain(float(value))
     if isinstance(value, Mapping):
-        if kind is dict and not value:
-            return value
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, Iterable):
         return [plain(item) for item in value]

@@ -73,12 +73,13 @@ def test_the_whole_is_the_sum_of_its_parts(plan):
         for model, seconds in (("SPM", 1.0), ("SPMe", 3.0))
         for first in (True, False)
     )
-    seen = Measured(samples, 0.5, 2, 20.0, 0.0, 5.0, 1.0, ((1, 1100), (5, 1500)), 300.0, {})
+    seen = Measured(samples, 0.5, 2, 20.0, 0.0, 5.0, 1.0, ((1, 1100), (5, 1500)), 300.0, {}, 4.0)
     one, two = (estimate(plan, seen, workers=workers) for workers in (1, 2))
     assert one.solve_s == pytest.approx(45 * 1.5 + 45 * 3.5)
     assert one.builds == 4  # porosity is an input of SPM; SPMe is built for each of three
-    assert one.wall_s == pytest.approx(6.0 + one.solve_s + 40.0)
-    assert one.core_hours == pytest.approx((one.solve_s + 40.0) / 3600)
+    assert one.proofs == 2 * 4  # two tasks of each group
+    assert one.wall_s == pytest.approx(6.0 + one.solve_s + 40.0 + 32.0)
+    assert one.core_hours == pytest.approx((one.solve_s + 40.0 + 32.0) / 3600)
     assert two.wall_s < one.wall_s
     assert two.disk_bytes > one.disk_bytes > 90 * 100
 
