@@ -4,6 +4,7 @@
 
     BattsweepError
     ├── SpecError      the user's file is wrong: say where and how to mend it
+    ├── DataError      a measured file is wrong: say where, and what would mend it
     ├── StoreError     a stored file is damaged, missing or held by another
     └── LostError      the machine failed; the same thing may work later
 """
@@ -23,6 +24,10 @@ class StoreError(BattsweepError):
 
 class LostError(BattsweepError):
     """The machine failed; trying again may succeed."""
+
+
+class DataError(BattsweepError):
+    """A measured file is unreadable, of an unknown kind, or says what cannot be."""
 
 
 @dataclass(frozen=True, slots=True)

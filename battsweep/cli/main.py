@@ -19,7 +19,7 @@ from battsweep.cli.run import add_run
 from battsweep.cli.show import add_show
 from battsweep.cli.status import add_status
 from battsweep.cli.table import add_table
-from battsweep.errors import BattsweepError, SpecError, StoreError
+from battsweep.errors import BattsweepError, DataError, SpecError, StoreError
 
 DONE, SOME_FAILED, INPUT_WRONG, INTERRUPTED = 0, 1, 2, 130
 _REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except SpecError as error:
         return _complain([str(fault) for fault in error.faults])
-    except StoreError as error:
+    except (DataError, StoreError) as error:
         return _complain([str(error)])
     except BattsweepError as error:
         _complain([str(error)])

@@ -27,10 +27,18 @@ VOLTAGE = Column("voltage_volt", "V", "Voltage / V", "Voltage [V]")
 CURRENT = Column("current_ampere", "A", "Current / A", "Current [A]")
 CYCLE = Column("cycle_count", "1", "Cycle Count / 1")
 STEP = Column("step_index", "1", "Step Index / 1")
-BDF_COLUMNS = (TIME, VOLTAGE, CURRENT, CYCLE, STEP)
+TEMPERATURE = Column("temperature_t1_celsius", "degC", "Temperature T1 / degC")
+AMBIENT = Column("ambient_temperature_celsius", "degC", "Ambient Temperature / degC")
+UNIX_TIME = Column("unix_time_second", "s", "Unix Time / s")
+STEP_KIND = Column("step_kind", "1", "Step Kind / 1")
+TESTER_CYCLE = Column("tester_cycle_count", "1", "Tester Cycle Count / 1")
+TESTER_STEP = Column("tester_step_index", "1", "Tester Step Index / 1")
+TESTER_STATE = Column("tester_state", "1", "Tester State / 1")
+BDF_COLUMNS = (TIME, VOLTAGE, CURRENT, CYCLE, STEP, TEMPERATURE, AMBIENT, UNIX_TIME)
+MEASURED_COLUMNS = (*BDF_COLUMNS, STEP_KIND, TESTER_CYCLE, TESTER_STEP, TESTER_STATE)
 
-_BY_PYBAMM_NAME = {column.pybamm_name: column for column in BDF_COLUMNS}
-_BY_NAME = {column.name: column for column in BDF_COLUMNS}
+_BY_PYBAMM_NAME = {c.pybamm_name: c for c in BDF_COLUMNS if c.pybamm_name}
+_BY_NAME = {column.name: column for column in MEASURED_COLUMNS}
 _UNIT = re.compile(r"\[([^\[\]]*)\]\s*$")
 
 
