@@ -8,6 +8,8 @@ US06 = Path(__file__).parent.parent / "examples/data/us06.csv"
 DIFFUSIVITY = "Negative particle diffusivity [m2.s-1]"
 FRACTION = "Positive electrode active material volume fraction"
 TRANSFERENCE = "Cation transference number"
+RTOL, ATOL = 1e-5, 1e-6
+"""battsweep's defaults; the limit and all peers solve with them too."""
 CCCV = (
     "Discharge at 1C until 2.5 V",
     "Rest for 10 minutes",
@@ -65,6 +67,7 @@ class Case:
             "[[axes]]",
             *(f"{name!r} = {[point[name] for point in points]}" for name in self.ranges),
             f"[output]\nevery = {self.every_s}",
+            f"[run]\nsolver = {{ rtol = {RTOL}, atol = {ATOL} }}",
         ]
         return "\n".join(lines) + "\n"
 
