@@ -56,7 +56,7 @@ class Case:
             made.append(point)
         return made
 
-    def sweep(self) -> str:
+    def sweep(self, *, compile: str = '"auto"') -> str:
         """Return the sweep file."""
         points = self.points(self.tasks)
         lines = [
@@ -67,7 +67,7 @@ class Case:
             "[[axes]]",
             *(f"{name!r} = {[point[name] for point in points]}" for name in self.ranges),
             f"[output]\nevery = {self.every_s}",
-            f"[run]\nsolver = {{ rtol = {RTOL}, atol = {ATOL} }}",
+            f"[run]\ncompile = {compile}\nsolver = {{ rtol = {RTOL}, atol = {ATOL} }}",
         ]
         return "\n".join(lines) + "\n"
 
@@ -85,9 +85,9 @@ GEOMETRY = {
     "Positive particle radius [m]": (4.5e-6, 6e-6),
 }
 ALL = (
-    Case("SPM", "SPM", 10_000, CONSTANT),
-    Case("SPMe", "SPMe", 4_000, CONSTANT),
-    Case("DFN", "DFN", 1_000, CONSTANT),
+    Case("SPM", "SPM", 20_000, CONSTANT),
+    Case("SPMe", "SPMe", 8_000, CONSTANT),
+    Case("DFN", "DFN", 2_000, CONSTANT),
     Case("CCCV", "SPMe", 500, CONSTANT, steps=CCCV, every_s=60.0),
     Case(
         "US06",
