@@ -41,7 +41,8 @@ def read_matlab(source: Source, recipe: Recipe) -> list[RawCell]:
 
     _refuse_bomb(source)
     try:
-        held = loadmat(io.BytesIO(source.data), simplify_cells=True)
+        file: Any = io.BytesIO(source.data)
+        held = loadmat(file, simplify_cells=True)
     except (MatReadError, ValueError, TypeError, OSError, NotImplementedError) as error:
         raise refusal(source.path, f"is no MATLAB file that can be read: {error}") from error
     named = {name: value for name, value in held.items() if not name.startswith("__")}

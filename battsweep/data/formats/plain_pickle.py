@@ -180,9 +180,8 @@ def _plain(found: object, depth: int = 0) -> Any:
     if isinstance(found, dict):
         return {_plain(key, depth + 1): _plain(one, depth + 1) for key, one in found.items()}
     if isinstance(found, list):
-        if found and isinstance(found[0], int | float):
-            if all(one is None or isinstance(one, int | float | str) for one in found):
-                return found
+        if all(one is None or isinstance(one, int | float | str) for one in found):
+            return found
         return [_plain(one, depth + 1) for one in found]
     if isinstance(found, tuple):
         return tuple(_plain(one, depth + 1) for one in found)

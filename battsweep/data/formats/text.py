@@ -53,7 +53,8 @@ def decode(source: Source, encoding: str | None = None) -> Text:
     DataError
         If it is not of the encoding that a recipe names.
     """
-    data, notes = source.data, ()
+    data = source.data
+    notes: tuple[str, ...] = ()
     if encoding is None and data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         encoding = "utf-16"
     if encoding is not None:
