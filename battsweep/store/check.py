@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 from battsweep.errors import StoreError
+from battsweep.store.cell_files import (
+    HISTORY,
+    cell_folders,
+    generation_folders,
+    verify_generation,
+)
 from battsweep.store.checkpoints import left_over
 from battsweep.store.connect import connect_writing
 from battsweep.store.files import PART_SUFFIX, whole_file
@@ -55,6 +61,7 @@ def check(store: Path, deep: bool = False) -> list[Finding]:
     with index:
         findings += _shards(store, index, deep=deep)
         findings += _checkpoints(store, index)
+        findings += _cells(store, index, deep=deep)
         if deep and not findings:
             # An index can be held only against files that are themselves right.
             findings += _index(store, index)
@@ -167,6 +174,34 @@ def _measured(store: Path) -> list[Finding]:
     return findings
 
 
+def _cells(store: Path, index: Index, *, deep: bool) -> list[Finding]:
+    """Return what is wrong with the measured cells; with ``deep``, in any of their bytes."""
+    query = "SELECT folder, bytes FROM cell_generation"
+    known = dict(index.connection.execute(query).fetchall())
+    found = {
+        one.relative_to(store).as_posix(): one
+        for folder in cell_folders(store)
+        for one in generation_folders(folder)
+    }
+    findings = [
+        Finding("missing", str(store / gone), "the index knows it, but it is gone", _rebuild(store))
+        for gone in sorted(known.keys() - found.keys())
+    ]
+    for name, folder in found.items():
+        try:
+            size = (folder / HISTORY).stat().st_size
+            if deep or size != known.get(name):
+                verify_generation(folder)
+        except (OSError, StoreError) as error:
+            mend = f"rm -r {folder}  # then ingest its files again"
+            findings.append(Finding("damaged", str(folder), str(error), mend))
+            continue
+        if name not in known:
+            message = "the index does not know it yet"
+            findings.append(Finding("unknown", str(folder), message, _rebuild(store)))
+    return findings
+
+
 def _index(store: Path, index: Index) -> list[Finding]:
     (verdict,) = index.connection.execute("PRAGMA quick_check(1)").fetchone()
     with Index.in_memory(store) as anew:
@@ -180,7 +215,7 @@ def _index(store: Path, index: Index) -> list[Finding]:
 def _left_over(store: Path) -> list[Finding]:
     oldest = time.time() - LEFT_OVER_AFTER_S
     return [
-        Finding("left over", str(path), "a write that was cut off", f"rm {path}")
+        Finding("left over", str(path), "a write that was cut off", f"rm -r {path}")
         for path in sorted(store.rglob(f".*{PART_SUFFIX}"))
         if path.stat().st_mtime < oldest
     ]

@@ -23,6 +23,8 @@ from battsweep.store.layout import create_store
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import itertools
+
 from measured_cells import cell, source
 
 
@@ -238,7 +240,7 @@ def test_joined_clocks_never_fall_and_numbers_never_repeat(spans):
     ]
     found = placed(segments)
     ends = [(s.first_s + s.time_offset_s, s.last_s + s.time_offset_s) for s in found]
-    assert all(before[1] < after[0] for before, after in zip(ends, ends[1:], strict=False))
+    assert all(before[1] < after[0] for before, after in itertools.pairwise(ends))
     assert [s.cycle_offset for s in found] == [
         sum(one.cycles for one in found[:k]) for k in range(len(found))
     ]
