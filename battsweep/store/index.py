@@ -29,6 +29,7 @@ from battsweep.store.receipts import Receipt
 from battsweep.store.schema import TABLES
 from battsweep.store.shards import read_header, verify_shard
 from battsweep.store.sweeps import SweepRecord, read_sweep_folder, sweep_folders
+from battsweep.store.telemetry_index import reconcile_telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,9 @@ class Index:
         Returns how many of them changed, and what is damaged; that is left out.
         """
         with self._errors():
-            return reconcile_cells(self.connection, self.store)
+            cells, damaged = reconcile_cells(self.connection, self.store)
+            files, others = reconcile_telemetry(self.connection, self.store)
+        return cells + files, damaged + others
 
     def finished(self, task_ids: Iterable[str]) -> set[str]:
         """Return those of some tasks that are done or failed: they need no computing."""

@@ -158,6 +158,11 @@ def generation_folder(store: Path, cell: str, generation: int) -> Path:
     return cell_folder(store, cell) / f"g{generation:06d}"
 
 
+def telemetry_folder(store: Path) -> Path:
+    """Return the folder with a folder for each ingested file of telemetry."""
+    return store / "telemetry"
+
+
 def logs_folder(store: Path) -> Path:
     """Return the folder of logs."""
     return store / "logs"
