@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import astuple
 from pathlib import Path
 
 from battsweep.errors import StoreError
@@ -39,7 +40,12 @@ def reconcile_telemetry(connection: sqlite3.Connection, store: Path) -> tuple[in
             problems.append(str(error))
     if not gone and not new:
         return 0, problems
-    old = [read_document(found[name]) for name in sorted(known.keys() - gone)]
+    old = []
+    for name in sorted(known.keys() - gone):
+        try:
+            old.append(read_document(found[name]))
+        except StoreError as error:
+            problems.append(str(error))
     live = {file.ingest for file in live_files([*old, *new.values()])}
     with transaction(connection):
         for name in sorted(gone):
@@ -47,8 +53,8 @@ def reconcile_telemetry(connection: sqlite3.Connection, store: Path) -> tuple[in
         for name, file in new.items():
             _insert(connection, file, _size(found[name]))
         connection.execute(
-            "UPDATE telemetry_file SET state = CASE WHEN ingest IN (SELECT value FROM json_each(?)) "
-            "THEN 'live' ELSE 'superseded' END",
+            "UPDATE telemetry_file SET state = CASE WHEN ingest IN "
+            "(SELECT value FROM json_each(?)) THEN 'live' ELSE 'superseded' END",
             (to_json(sorted(live)),),
         )
     return len(gone | new.keys()), problems
@@ -85,8 +91,7 @@ def _insert(connection: sqlite3.Connection, file: TelemetryFile, document_bytes:
     connection.executemany(
         "INSERT INTO telemetry_component VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (file.ingest, part.day, part.signal, c.site, c.asset, c.component)
-            + (c.rows, c.good, c.first_ms, c.last_ms, c.low, c.high)
+            (file.ingest, part.day, part.signal, *astuple(c))
             for part in file.parts
             for c in part.components
         ],
