@@ -69,12 +69,14 @@ def write_cell(
     *,
     settings: Mapping[str, object] | None = None,
     extend: bool = False,
+    dry_run: bool = False,
 ) -> WrittenCell:
     """Put a cell into the store, or what is new of it; on the disk when this returns.
 
     The same files cleaned to the same content change nothing. A file of the
     same name with other content takes the place of the older one. Other
-    files of a known cell go on with its history if ``extend`` is true.
+    files of a known cell go on with its history if ``extend`` is true. With
+    ``dry_run`` nothing is written, and what would be is returned.
 
     Raises
     ------
@@ -97,6 +99,8 @@ def write_cell(
         if before is not None and _same_files(before, segment):
             return _unchanged(before, raw)
         record = _next(before, segment, raw.cell)
+        if dry_run:
+            return WrittenCell(record, record.why, record.told)
         try:
             with whole_folder(generation_folder(store, raw.cell, record.generation)) as part:
                 for name, (_, data) in encoded.items():
