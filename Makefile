@@ -50,9 +50,9 @@ $(VENV)/dev.done: requirements/dev.txt $(VENV)/run.done
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	  --no-emit-index-url --no-emit-find-links -o requirements/run.txt requirements/run.in
+	  --no-emit-index-url --no-emit-find-links --no-strip-extras -o requirements/run.txt requirements/run.in
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	  --no-emit-index-url --no-emit-find-links -c requirements/run.txt \
+	  --no-emit-index-url --no-emit-find-links --no-strip-extras -c requirements/run.txt \
 	  -o requirements/dev.txt requirements/dev.in
 
 clean:

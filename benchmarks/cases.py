@@ -8,6 +8,8 @@ US06 = Path(__file__).parent.parent / "examples/data/us06.csv"
 DIFFUSIVITY = "Negative particle diffusivity [m2.s-1]"
 FRACTION = "Positive electrode active material volume fraction"
 TRANSFERENCE = "Cation transference number"
+RTOL, ATOL = 1e-5, 1e-6
+"""battsweep's defaults; the limit and all peers solve with them too."""
 CCCV = (
     "Discharge at 1C until 2.5 V",
     "Rest for 10 minutes",
@@ -54,7 +56,7 @@ class Case:
             made.append(point)
         return made
 
-    def sweep(self) -> str:
+    def sweep(self, *, compile: str = '"auto"') -> str:
         """Return the sweep file."""
         points = self.points(self.tasks)
         lines = [
@@ -65,6 +67,7 @@ class Case:
             "[[axes]]",
             *(f"{name!r} = {[point[name] for point in points]}" for name in self.ranges),
             f"[output]\nevery = {self.every_s}",
+            f"[run]\ncompile = {compile}\nsolver = {{ rtol = {RTOL}, atol = {ATOL} }}",
         ]
         return "\n".join(lines) + "\n"
 
@@ -82,9 +85,9 @@ GEOMETRY = {
     "Positive particle radius [m]": (4.5e-6, 6e-6),
 }
 ALL = (
-    Case("SPM", "SPM", 10_000, CONSTANT),
-    Case("SPMe", "SPMe", 4_000, CONSTANT),
-    Case("DFN", "DFN", 1_000, CONSTANT),
+    Case("SPM", "SPM", 20_000, CONSTANT),
+    Case("SPMe", "SPMe", 8_000, CONSTANT),
+    Case("DFN", "DFN", 2_000, CONSTANT),
     Case("CCCV", "SPMe", 500, CONSTANT, steps=CCCV, every_s=60.0),
     Case(
         "US06",

@@ -17,10 +17,9 @@ os.environ["PYBAMM_DISABLE_TELEMETRY"] = "true"
 
 import numpy as np
 import pybamm
-from cases import ALL, US06, Case
+from cases import ALL, ATOL, RTOL, US06, Case
 
 VOLTAGE = "Voltage [V]"
-RTOL, ATOL = 1e-4, 1e-6
 CHECKED = 20
 Answer = dict[str, Any]
 

@@ -2,12 +2,13 @@
 
 The limit is the time that the C++ solver (compiled functions) reports for the same solves,
 summed, over the cores. battsweep is counted from `load_sweep` to the last task stored and
-indexed ("from nothing"), and from the first shard to the last ("running"), by the core
-seconds that other programs left it. Peers are counted by CPU time, as if they kept all
-cores busy, without their start and without storing anything: a plain loop of fresh
-simulations, `pybamm.BatchStudy`, PyBaMM's own list of inputs with threads, and PyBOP's
-simulator where an interpreter that has it is named. Medians of rounds that take turns;
-only ratios mean anything.
+indexed: with an empty cache of compiled functions ("first time"), and where an earlier
+sweep of the model left them ("again"); of the latter also from the first shard to the last
+("running"). It is counted by the core seconds that other programs left it. Peers are
+counted by CPU time, as if they kept all cores busy, without their start and without
+storing anything: a plain loop of fresh simulations, `pybamm.BatchStudy`, PyBaMM's own
+list of inputs with threads, and PyBOP's simulator where an interpreter that has it is
+named. Medians of rounds that take turns; only ratios mean anything.
 
     python benchmarks/speed.py --rounds 3 --pybop /path/to/python/with/pybop
 """
@@ -15,6 +16,7 @@ only ratios mean anything.
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -53,9 +55,12 @@ class Measured:
 class Swept:
     """One run of battsweep: core seconds a task; ``running_s`` None where it was too short.
 
+    ``first_s`` is the whole with nothing compiled before, ``whole_s`` with it.
+
     ``others`` is the share of the cores that other programs took meanwhile.
     """
 
+    first_s: float
     whole_s: float
     others: float
     running_s: float | None
@@ -101,9 +106,21 @@ class Asked:
         self._process.wait()
 
 
-def swept(case: Case, workers: int, folder: Path) -> Swept:
-    """Run a row with battsweep, into a store of its own."""
-    (folder / "sweep.toml").write_text(case.sweep())
+def swept(case: Case, workers: int, folder: Path, cache: Path) -> Swept:
+    """Run a row with battsweep, first with nothing compiled, then again."""
+    shutil.rmtree(cache, ignore_errors=True)
+    first = one_run(case, case.sweep(), workers, folder / "first")
+    if case.inputs:  # leaves the functions compiled, as an earlier and larger sweep would
+        few = replace(case, tasks=4)
+        one_run(few, few.sweep(compile="true"), workers, folder / "few")
+    again = one_run(case, case.sweep(), workers, folder / "again")
+    return replace(again, first_s=first.whole_s, others=max(first.others, again.others))
+
+
+def one_run(case: Case, sweep: str, workers: int, folder: Path) -> Swept:
+    """Run a sweep file of a row, into a store of its own."""
+    folder.mkdir()
+    (folder / "sweep.toml").write_text(sweep)
     seen: list[tuple[float, int]] = []
     with Meter() as meter:
         started = time.perf_counter()
@@ -120,6 +137,7 @@ def swept(case: Case, workers: int, folder: Path) -> Swept:
         found = store.query("SELECT statistics FROM all_tasks")["statistics"]
     ours = meter.core_seconds(started, ended, cores=workers)
     return Swept(
+        ours / case.tasks,
         ours / case.tasks,
         1 - ours / (workers * (ended - started)),
         running(seen, meter, workers),
@@ -147,6 +165,7 @@ def measure(
     found: dict[tuple[str, str], list[Measured]] = {}
     cases = list(cases)
     with tempfile.TemporaryDirectory() as name:
+        os.environ["XDG_CACHE_HOME"] = str(own_cache := Path(name) / "cache")
         (cache := Path(name) / "compiled").mkdir(mode=0o700)
         own = Asked(sys.executable, cache)
         other = Asked(pybop, cache) if pybop else None
@@ -160,7 +179,7 @@ def measure(
                         name_of = LIMIT if kind == limit else kind
                         found.setdefault((case.name, name_of), []).append(one)
                 (folder := Path(name) / f"{case.name}-{number}").mkdir()
-                runs.setdefault(case.name, []).append(swept(case, workers, folder))
+                runs.setdefault(case.name, []).append(swept(case, workers, folder, own_cache))
                 print(f"round {number + 1}: {case.name}", file=sys.stderr)
         own.close()
         if other:
@@ -170,6 +189,7 @@ def measure(
 
 def row(case: Case, runs: list[Swept], found: dict[str, list[Measured]]) -> list[str]:
     """Return the cells of a row, and what is to be said of it."""
+    first = statistics.median(one.first_s for one in runs)
     whole = statistics.median(one.whole_s for one in runs)
     seen = [one.running_s for one in runs if one.running_s is not None]
     steady = statistics.median(seen) if seen else None
@@ -178,6 +198,7 @@ def row(case: Case, runs: list[Swept], found: dict[str, list[Measured]]) -> list
     cells = [
         f"{case.tasks}",
         f"{1e3 * limit:.2f}",
+        f"{100 * limit / first:.1f} %",
         f"{100 * limit / whole:.1f} %",
         f"{100 * limit / steady:.1f} %" if steady else "-",
         f"{100 * integrated / whole:.0f} %",
@@ -203,7 +224,8 @@ HEADS = (
     ("row", 9),
     ("tasks", 7),
     ("limit ms", 10),
-    ("from nothing", 14),
+    ("first time", 12),
+    ("again", 9),
     ("running", 9),
     ("in solver", 11),
     ("loop", 15),
@@ -234,10 +256,11 @@ def main() -> None:
     print(
         f"limit: C++ solver alone, {functions}, core ms a task; next, how near battsweep is to it"
     )
-    print("  from nothing and once running, and the share of its core time inside the solver;")
+    print("  with nothing compiled before, again, and once running, and the share of its core time")
     print(
-        "  then how many times more core time a peer needs, from nothing/running (* : its voltage"
+        "  inside the solver; then how many times more core time a peer needs (start-up and build"
     )
+    print("  counted for both / for neither; * : its voltage")
     print(f"  is {1e3 * SAME_V:g} mV or more from the plain loop's at some time; - : it cannot)")
     print("".join(f"{name:>{width}}" for name, width in HEADS))
     others = statistics.median(one.others for of_row in runs.values() for one in of_row)

@@ -147,7 +147,8 @@ def _compiled_lines(plan: Plan) -> list[str]:
     why = obstacle()
     if why is not None:
         return [f"compiled: nothing; {why}"]
-    return [f"compiled: the solver's functions of {tasks} of them, whose groups repay it"]
+    reason = "as run.compile says" if plan.sweep.run.compile else "whose groups repay it"
+    return [f"compiled: the solver's functions of {tasks} of them, {reason}"]
 
 
 def symbolic_meshes(plan: Plan) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from battsweep.jobs.ageing import attempt_in_blocks
 from battsweep.jobs.build import Built
-from battsweep.jobs.compiled import one_at_a_time
+from battsweep.jobs.compiled import keep, one_at_a_time
 from battsweep.jobs.failures import advised, classify_failure
 from battsweep.jobs.groups import Group, Item
 from battsweep.jobs.ladder import Ladder
@@ -51,6 +51,7 @@ class Builds:
             if built.compiled:  # PyBaMM does it in the first solve
                 with one_at_a_time(group.key):
                     attempt(built, example)
+                    keep(group.key)
             self._builds[group.key] = built
             self._bytes[group.key] = LEAST_BUILD_BYTES
         self._builds.move_to_end(group.key)

@@ -4,8 +4,9 @@ PyBaMM's solver can have its functions compiled by gcc ("compile"). Measured on 
 and DFN (PyBaMM 26.10, gcc 12): a solve then takes 0.5, 0.6 and 0.8 of the time, and the
 compiling 0.6, 1.4 and 9.5 s: both grow with the size of the functions, so what decides is
 how many solver steps are to be done in all. The voltages differ by 6e-13 V. So that the
-same sweep gives the same bits on every run, the decision depends on the sweep alone, not
-on a clock nor on what is in the cache.
+same sweep gives the same bits on every run in a store, the decision depends on the sweep
+and on what an earlier run left compiled, never on a clock, and a store keeps to the one
+that its first run of a sweep took.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import platform
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +93,25 @@ def one_at_a_time(key: str) -> Generator[None]:
     with (folder / f"{key}.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def keep(key: str) -> None:
+    """Note that a group's functions were compiled: from now on it costs nothing."""
+    marker = _marker(key)
+    if marker is not None:
+        marker.touch()
+
+
+def is_kept(key: str) -> bool:
+    """Return whether a group's functions were compiled before, by these very versions."""
+    marker = _marker(key)
+    return marker is not None and marker.exists()
+
+
+def _marker(key: str) -> Path | None:
+    folder = cache_folder()
+    made_by = "-".join(version(name) for name in ("battsweep", "pybamm", "casadi"))
+    return None if folder is None else folder / f"{key}-{made_by}.compiled"
 
 
 def _processor() -> str:

@@ -16,7 +16,7 @@ from battsweep.jobs.cluster import local_cluster
 from battsweep.jobs.driver_log import DriverLog
 from battsweep.jobs.groups import Item
 from battsweep.jobs.memory import give_back, share_of_memory
-from battsweep.jobs.plan import Plan
+from battsweep.jobs.plan import Plan, compiled_as
 from battsweep.jobs.progress import Progress
 from battsweep.jobs.proof_words import REBUILDING, told
 from battsweep.jobs.sample import Placed, standing, to_compute
@@ -75,8 +75,9 @@ def run_plan(
     make_folder(logs_folder(store))
     with driver_lock(store), Index.open(store, write=True) as index:
         known = plan.catalogue
-        resolved, sets = known.resolved, known.parameter_sets
-        write_sweep(store, plan.sweep_id, plan.sweep, plan.tasks, resolved, sets)
+        named = (plan.sweep_id, plan.sweep, plan.tasks, known.resolved, known.parameter_sets)
+        record = write_sweep(store, *named, compiled=plan.compiled())
+        plan = compiled_as(plan, record.plan.get("compiled", plan.compiled()))
         found = index.reconcile()
         if found.problems:
             advice = f"mend it first: battsweep check {store}"

@@ -22,6 +22,7 @@ from battsweep.store.store import open_store
 from battsweep.sweep.task import Task
 
 A_GROUP = 4  # tasks of one group in a pilot: the first pays for what the others need not
+EARLY = 2  # a built model's first solve sets the solver up, its second what calls it directly
 INDEX_BYTES = 1_100  # a task's rows in the index and in the sweep's list of tasks
 SMALL_SHARDS = 10  # a worker's at the beginning and towards the end, where chunks are small
 
@@ -32,7 +33,7 @@ Stratum = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one task of a pilot took. ``first`` is set for a model's first solve."""
+    """What one task of a pilot took. ``first`` is set for a model's first `EARLY` solves."""
 
     stratum: Stratum
     solve_s: float
@@ -43,7 +44,7 @@ class Sample:
 class Measured:
     """What a pilot saw. ``beside_s`` is what a task costs a worker besides its solve.
 
-    ``build_s`` is all that chunks with builds took longer than their tasks
+    ``build_s`` is all that chunks with first solves took longer than their tasks
     would have otherwise; ``write_s`` is for a shard; ``start_s`` is from the
     command to the first task, planning included, and ``end_s`` from the last
     to the end. ``chunks`` has tasks and bytes a shard. ``proof_s`` is
@@ -239,12 +240,24 @@ def _measured(
         )
         took = {task_id: (float(wall_s), str(outcome)) for task_id, wall_s, outcome in rows}
     samples: list[Sample] = []
+    early: dict[str | None, int] = {}
+    begins: list[bool] = []
     for _, chunk, told in seen:
-        for _, items in chunk.parts:
-            for position, item in enumerate(items):
-                first = told.builds > 0 and position == 0
+        before = len(samples)
+        for group, items in chunk.parts:
+            key = None if group is None else group.key
+            if told.builds:
+                early[key] = early.get(key, 0) + EARLY
+            for item in items:
+                first = early.get(key, 0) > 0
+                early[key] = early.get(key, 0) - first
                 samples.append(Sample(_stratum(item.task), took[item.task.id][0], first))
-    plain = [(chunk.items, told) for _, chunk, told in seen if not told.builds]
+        begins.append(any(sample.first for sample in samples[before:]))
+    plain = [
+        (chunk.items, told)
+        for (_, chunk, told), begun_here in zip(seen, begins, strict=True)
+        if not begun_here
+    ]
     beside_s = sum(
         max(
             0.0,
@@ -263,8 +276,8 @@ def _measured(
             - told.proof_s
             - sum(beside_s + _mean_solve(samples, _stratum(item.task)) for item in chunk.items),
         )
-        for _, chunk, told in seen
-        if told.builds
+        for (_, chunk, told), begun_here in zip(seen, begins, strict=True)
+        if begun_here
     )
     proofs = sum(item.prove for _, chunk, _ in seen for item in chunk.items)
     begun = min((at - told.wall_s for at, _, told in seen), default=ended)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from battsweep.errors import Fault, SpecError
 from battsweep.jobs.catalogue import Catalogue, catalogue
-from battsweep.jobs.compiled import pays
+from battsweep.jobs.compiled import is_kept, pays
 from battsweep.jobs.groups import CAPACITY, Curve, FitItem, Group, Grouper, Item, Place
+from battsweep.jobs.sample import Placed
 from battsweep.sweep.expand import expand, fill
 from battsweep.sweep.identity import sweep_id
 from battsweep.sweep.matching import measured_for
@@ -37,6 +38,10 @@ class Plan:
         """Return the count of tasks by group key; fits count under "fit"."""
         return dict(Counter("fit" if g is None else g.key for g, _ in self.placed))
 
+    def compiled(self) -> tuple[str, ...]:
+        """Return the keys of the groups whose functions are compiled."""
+        return tuple(sorted({g.key for g, _ in self.placed if g is not None and g.compiled}))
+
 
 def make_plan(sweep: Sweep) -> Plan:
     """Check a sweep against PyBaMM and plan it.
@@ -49,7 +54,7 @@ def make_plan(sweep: Sweep) -> Plan:
     known = catalogue(sweep)
     tasks = tuple(expand(sweep, known.resolved))
     grouper = Grouper(sweep, known.resolved, known.models)
-    placed: list[tuple[Group | None, Item | FitItem]] = []
+    placed: list[Placed] = []
     places: dict[tuple[str, str, str], Place] = {}
     for task in tasks:
         if sweep.fit is not None:
@@ -60,26 +65,44 @@ def make_plan(sweep: Sweep) -> Plan:
         places.setdefault((place.cell, place.model, place.protocol), place)
     if sweep.fit is not None:
         places = _fit_places(sweep, sweep.fit, tasks, grouper)
-    placed = _compiled(placed, known)
+    placed = _compiled(placed, known, sweep.run.compile)
     return Plan(sweep, sweep_id(sweep, tasks), tasks, tuple(placed), tuple(places.values()), known)
 
 
-def _compiled(
-    placed: Sequence[tuple[Group | None, Item | FitItem]], known: Catalogue
-) -> list[tuple[Group | None, Item | FitItem]]:
-    """Return the same with those groups marked whose functions are worth compiling."""
+def _compiled(placed: Sequence[Placed], known: Catalogue, asked: bool | None) -> list[Placed]:
+    """Return the same with those groups marked whose functions are compiled.
+
+    Where it is not ``asked`` for or against, those are the ones that repay it, or
+    were compiled before.
+    """
     counts = Counter(group.key for group, _ in placed if group is not None)
-    groups: dict[str, Group] = {}
+    chosen: dict[str, bool] = {}
     for group, item in placed:
-        if group is not None and group.key not in groups:
-            algebraic = bool(known.models[item.task.model].algebraic)
-            worth = pays(
-                group.protocol,
-                tasks=counts[group.key],
-                algebraic=algebraic,
-                rtol=group.rtol,
+        if group is not None and group.key not in chosen:
+            chosen[group.key] = (
+                pays(
+                    group.protocol,
+                    tasks=counts[group.key],
+                    algebraic=bool(known.models[item.task.model].algebraic),
+                    rtol=group.rtol,
+                )
+                or is_kept(group.key)
+                if asked is None
+                else asked
             )
-            groups[group.key] = replace(group, compiled=worth)
+    return _marked(placed, {key for key, worth in chosen.items() if worth})
+
+
+def compiled_as(plan: Plan, keys: Collection[str]) -> Plan:
+    """Return a plan that compiles just the groups with these keys."""
+    return replace(plan, placed=tuple(_marked(plan.placed, set(keys))))
+
+
+def _marked(placed: Iterable[Placed], keys: set[str]) -> list[Placed]:
+    groups: dict[str, Group] = {}
+    for group, _ in placed:
+        if group is not None and group.key not in groups:
+            groups[group.key] = replace(group, compiled=group.key in keys)
     return [(None if g is None else groups[g.key], item) for g, item in placed]
 
 

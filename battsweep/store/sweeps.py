@@ -51,10 +51,13 @@ def write_sweep(
     tasks: Sequence[Task],
     resolved: Resolved,
     parameter_sets: Mapping[str, str],
+    *,
+    compiled: Sequence[str] = (),
 ) -> SweepRecord:
     """Write a sweep's files unless they are there; return them as read back.
 
-    ``parameter_sets`` has the text of each set by the sha256 of that text.
+    ``parameter_sets`` has the text of each set by the sha256 of that text; ``compiled``
+    the groups whose solver functions are compiled, which later runs keep to.
 
     Raises
     ------
@@ -87,6 +90,7 @@ def write_sweep(
         **_plan(sweep_id, sweep, tasks, resolved),
         "measured": [asdict(record) for record in measured.values()],
         "tasks_digest": digest,
+        "compiled": list(compiled),
         "files": {name: sha256(content).hexdigest() for name, content in files.items()},
     }
     for name, content in files.items():

@@ -6,7 +6,7 @@ import math
 import re
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, StrictBool
 from pydantic import ValidationError as PydanticError
 
 from battsweep.sweep.faults import Faults, shown, suggestion
@@ -300,6 +300,7 @@ class RunTable(Table):
     memory_limit: Memory | None = None
     retry_ladder: bool = True
     checkpoint: Annotated[int, Field(ge=1, le=10**6)] = 10
+    compile: Literal["auto"] | StrictBool = "auto"
     solver: object = None
 
 

@@ -56,4 +56,5 @@ def read_run(value: object, *, faults: Faults) -> Run:
         memory_limit_bytes=table.memory_limit,
         retry_ladder=table.retry_ladder,
         checkpoint=table.checkpoint,
+        compile=None if table.compile == "auto" else table.compile,
     )

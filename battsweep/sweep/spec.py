@@ -132,6 +132,7 @@ class Run:
 
     ``memory_limit_bytes`` is None where each worker may have its share of the machine's.
     A task of more than ``checkpoint`` cycles is solved, and saved, so many at a time.
+    ``compile`` is None where it is for the plan to say which models repay it.
     """
 
     time_limit_s: float = 600.0
@@ -143,6 +144,7 @@ class Run:
     memory_limit_bytes: int | None = None
     retry_ladder: bool = True
     checkpoint: int = 10
+    compile: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from battsweep.jobs.compiled import cache_folder, obstacle, pays, solver_steps
+from battsweep.jobs.driver import run_plan
 from battsweep.jobs.plan import make_plan
 from battsweep.jobs.solve import Result
 from battsweep.jobs.warm import Builds, answers
+from battsweep.store.store import open_store
 from battsweep.sweep.load import load_sweep
 from battsweep.sweep.spec import Profile, Protocol
 
@@ -35,10 +37,14 @@ PROTOCOLS = (
 )
 
 
-def planned(folder, points):
+def a_plan(folder, points, run=""):
     path = folder / "sweep.toml"
-    path.write_text(SWEEP.replace("POINTS", str(points)))
-    return make_plan(load_sweep(path)).placed
+    path.write_text(SWEEP.replace("POINTS", str(points)) + run)
+    return make_plan(load_sweep(path))
+
+
+def planned(folder, points, run=""):
+    return a_plan(folder, points, run).placed
 
 
 @given(st.sampled_from(PROTOCOLS), st.integers(1, 10**6), st.booleans())
@@ -81,12 +87,34 @@ def test_compiled_and_interpreted_functions_agree(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     placed = planned(tmp_path, 1500)[::300]
     group, items = placed[0][0], tuple(item for _, item in placed)
+    assert not planned(tmp_path, 20)[0][0].compiled
     compiled = [a for a in answers(group, items, Builds()) if isinstance(a, Result)]
     assert list((tmp_path / "cache").rglob("*.so"))
+    assert planned(tmp_path, 20)[0][0].compiled  # as it costs nothing from now on
     assert os.environ["PYBAMM_CASADI_AOT_CACHE"].startswith(str(tmp_path))
-    plain = [a for a, _ in zip(planned(tmp_path, 20), range(1), strict=False)]
-    uncompiled = [a for a in answers(plain[0][0], items, Builds()) if isinstance(a, Result)]
+    plain, _ = planned(tmp_path, 20, run="[run]\ncompile = false")[0]
+    uncompiled = [a for a in answers(plain, items, Builds()) if isinstance(a, Result)]
     for one, other in zip(compiled, uncompiled, strict=True):
         assert one.failure is other.failure is None
         for name, values in one.columns.items():
             assert np.allclose(values, other.columns[name], rtol=1e-9, atol=1e-9), name
+
+
+def test_a_sweep_keeps_to_what_its_first_run_in_a_store_chose(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYBAMM_CASADI_AOT_CACHE", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    first, whole = a_plan(tmp_path, 5), {}
+    for store in ("kept", "left"):
+        run_plan(first, tmp_path / store, workers=1)
+    group, item = planned(tmp_path, 5, run="[run]\ncompile = true")[0]
+    list(answers(group, (item,), Builds()))  # leaves its functions compiled
+    later = a_plan(tmp_path, 5)
+    assert later.compiled() and not first.compiled()
+    for shard in (tmp_path / "left" / "data").rglob("part-*"):
+        shard.unlink()
+    run_plan(later, tmp_path / "left", workers=1)
+    for store in ("kept", "left"):
+        with open_store(tmp_path / store) as opened:
+            rows = opened.series("model == 'SPM'").to_pandas().astype({"task_id": str})
+        whole[store] = rows.sort_values(["task_id", "test_time_second"], ignore_index=True)
+    assert whole["kept"].equals(whole["left"])
