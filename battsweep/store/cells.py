@@ -39,11 +39,15 @@ _TRIES = 50
 
 @dataclass(frozen=True, slots=True)
 class WrittenCell:
-    """What an ingest did: the record that counts now, and in words how it came to."""
+    """What an ingest did: the record that counts now, and in words how it came to.
+
+    ``segment`` is the generation that brought the segment with the files' rows.
+    """
 
     record: CellRecord
     what: What
     told: str
+    segment: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,8 +95,7 @@ def write_cell(
         before = newest_record(store, raw.cell)
         if before is not None and is_known(before, raw, settings):
             return _unchanged(before, raw)
-        if before is not None and not extend:
-            _refuse_others(before, raw)
+        refuse_others(store, raw, extend=extend)
         if encoded is None:
             encoded = encode_tables(raw, clean)
         segment = _segment(raw, clean, encoded, settings or {})
@@ -100,7 +103,7 @@ def write_cell(
             return _unchanged(before, raw)
         record = _next(before, segment, raw.cell)
         if dry_run:
-            return WrittenCell(record, record.why, record.told)
+            return WrittenCell(record, record.why, record.told, record.generation)
         try:
             with whole_folder(generation_folder(store, raw.cell, record.generation)) as part:
                 for name, (_, data) in encoded.items():
@@ -108,8 +111,33 @@ def write_cell(
                 (part / HISTORY).write_bytes(encode_history(record))
         except FileExistsError:
             continue  # another ingest of this cell was first: decide anew
-        return WrittenCell(record, record.why, record.told)
+        return WrittenCell(record, record.why, record.told, record.generation)
     raise StoreError(f"{cell_folder(store, raw.cell)}: changes all the time; try again")
+
+
+def known_already(
+    store: Path, raw: RawCell, settings: Mapping[str, object] | None = None
+) -> WrittenCell | None:
+    """Return what `write_cell` would of files that are there already, so cleaned; else None."""
+    _check_name(raw.cell)
+    before = newest_record(store, raw.cell)
+    return _unchanged(before, raw) if before and is_known(before, raw, settings) else None
+
+
+def refuse_others(store: Path, raw: RawCell, *, extend: bool) -> None:
+    """Raise a DataError if a cell is known from other files, and these are not to go on with it."""
+    record = newest_record(store, raw.cell)
+    names = {source.name for source in raw.sources}
+    digests = {source.sha256 for source in raw.sources}
+    if extend or record is None:
+        return
+    if not any(one.name in names or one.sha256 in digests for one in record.sources):
+        known = ", ".join(source.name for source in record.sources)
+        raise DataError(
+            f"{', '.join(sorted(names))}: cell {raw.cell!r} is in the store already, from "
+            f"{known}; if this goes on with the same cell's history, say --extend; if it is "
+            "another cell, give it a name with --cell"
+        )
 
 
 def read_cell(store: Path, name: str) -> MeasuredCell:
@@ -177,7 +205,10 @@ def is_known(
 
 def _unchanged(record: CellRecord, raw: RawCell) -> WrittenCell:
     names = ", ".join(source.name for source in raw.sources)
-    return WrittenCell(record, "unchanged", f"{names}: is in the store already, as it is")
+    digests = [source.sha256 for source in raw.sources]
+    [mine, *_] = [s for s in record.segments if [one.sha256 for one in s.sources] == digests]
+    told = f"{names}: is in the store already, as it is"
+    return WrittenCell(record, "unchanged", told, mine.generation)
 
 
 def _check_name(name: str) -> None:
@@ -185,22 +216,6 @@ def _check_name(name: str) -> None:
         name.encode()
     except UnicodeEncodeError as error:
         raise DataError(f"cell {name!r}: its name is no text; give one with --cell") from error
-
-
-def _refuse_others(record: CellRecord, raw: RawCell) -> None:
-    names = {source.name for source in raw.sources}
-    digests = {source.sha256 for source in raw.sources}
-    if not any(
-        source.name in names or source.sha256 in digests
-        for segment in record.segments
-        for source in segment.sources
-    ):
-        known = ", ".join(source.name for source in record.sources)
-        raise DataError(
-            f"{', '.join(sorted(names))}: cell {raw.cell!r} is in the store already, from "
-            f"{known}; if this goes on with the same cell's history, say --extend; if it is "
-            "another cell, give it a name with --cell"
-        )
 
 
 def _same_files(record: CellRecord, new: Segment) -> bool:

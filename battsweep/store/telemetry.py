@@ -13,6 +13,7 @@ both say is read once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import file_digest
@@ -111,21 +112,32 @@ def ingest_telemetry(
             (folder / DOCUMENT).write_bytes(encode_document(file))
     except FileExistsError:  # another ingest of this very file was first
         return ingest_telemetry(store, path, kind, rules=rules, rows_in_memory=rows_in_memory)
-    before = {one.ingest for one in live_files(known.values())}
-    after = {one.ingest for one in live_files([*known.values(), file])}
     settle(store)
-    if gone := sorted(before - after):
-        told = f"{source.name}: has another content than before; {', '.join(gone)} stays, aside"
-        return WrittenTelemetry(file, "superseded", told)
-    return WrittenTelemetry(file, "new", f"{source.name}: a new file")
+    return _written(file, known)
 
 
-def look_at_telemetry(path: Path, kind: Kind, folder: Path) -> TelemetryFile:
-    """Return what `ingest_telemetry` would store of a file; ``folder`` is for what it spills."""
+def look_at_telemetry(store: Path, path: Path, kind: Kind, folder: Path) -> WrittenTelemetry:
+    """Return what `ingest_telemetry` would do; ``folder``, not the store, is written to."""
     source, _ = _source(path)
+    known = telemetry_files(store)
+    live = live_files(known.values())
+    if same := [one for one in live if one.source == source]:
+        return WrittenTelemetry(same[0], "unchanged", f"{source.name}: is in the store already")
     write = _write_signals if kind == "signals" else _write_alerts
     file = write(folder, path, TelemetryRules(), ROWS_IN_MEMORY)
-    return replace(file, source=source)
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    return _written(replace(file, source=source, created_utc=now), known)
+
+
+def _written(file: TelemetryFile, known: Mapping[str, TelemetryFile]) -> WrittenTelemetry:
+    """Return what a new file does to those that were there, in words."""
+    before = {one.ingest for one in live_files(known.values())}
+    after = {one.ingest for one in live_files([*known.values(), file])}
+    if gone := sorted(before - after):
+        told = "has another content than before"
+        told = f"{file.source.name}: {told}; {', '.join(gone)} stays, aside"
+        return WrittenTelemetry(file, "superseded", told)
+    return WrittenTelemetry(file, "new", f"{file.source.name}: a new file")
 
 
 def _write_signals(

@@ -119,7 +119,15 @@ def telemetry_files(store: Path) -> dict[str, TelemetryFile]:
     StoreError
         If one is damaged.
     """
-    return {folder.name: read_document(folder) for folder in telemetry_folders(store)}
+    found = {}
+    for folder in telemetry_folders(store):
+        try:
+            found[folder.name] = read_document(folder)
+        except StoreError:
+            if (moved := place_of(store, folder.name)) == folder:
+                raise
+            found[folder.name] = read_document(moved)  # another ingest moved it just now
+    return found
 
 
 def read_document(folder: Path) -> TelemetryFile:
