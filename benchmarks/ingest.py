@@ -69,8 +69,9 @@ def write_fleet(path: Path, rows: int) -> None:
             number = np.arange(start, min(start + BLOCK, rows))
             component = number % COMPONENTS
             # A component's rows are at times out of order, and one in a thousand is there twice.
-            late = random.integers(0, 2 + 172_000 * COMPONENTS // rows * 1000, len(number))
-            times = 86_000_000 * number // rows + late % 400_000
+            between = 86_000_000 * COMPONENTS // rows
+            late = random.integers(0, 2 + min(2 * between, 390_000), len(number))
+            times = 86_000_000 * number // rows + late
             values = (
                 30 + 10 * np.sin(times / 3.6e6 + component) + random.normal(0, 0.5, len(number))
             )
