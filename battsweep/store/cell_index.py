@@ -146,19 +146,22 @@ def _insert_generation(
 def _insert_tables(connection: sqlite3.Connection, store: Path, record: CellRecord) -> None:
     """Put in the cycles and steps of the generation that counts."""
     last = [(one.cycle_offset + one.cycles, one.generation) for one in record.segments]
-    for row in read_part(store, record, "cycles").to_pylist():
-        number = row.pop(CYCLE.name)
-        mine = _segment_of(last, number)
-        connection.execute(
-            "INSERT INTO measured_cycle VALUES (?, ?, ?, ?)",
-            (record.cell, number, mine, to_json(row)),
-        )
+    connection.executemany(
+        "INSERT INTO measured_cycle VALUES (?, ?, ?, ?)",
+        (
+            (record.cell, number, _segment_of(last, number), to_json(row))
+            for row in read_part(store, record, "cycles").to_pylist()
+            for number in (int(row.pop(CYCLE.name)),)
+        ),
+    )
     last = [(one.step_offset + one.steps, one.generation) for one in record.segments]
-    for row in read_part(store, record, "steps").to_pylist():
-        connection.execute(
-            "INSERT INTO measured_step VALUES (?, ?, ?, ?, ?, ?)",
-            _step_row(record.cell, row, last),
-        )
+    connection.executemany(
+        "INSERT INTO measured_step VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            _step_row(record.cell, row, last)
+            for row in read_part(store, record, "steps").to_pylist()
+        ),
+    )
 
 
 def _step_row(
