@@ -56,8 +56,8 @@ def whole_file(path: Path) -> Generator[Path]:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Generator[Path]:
-    """Yield a temporary folder beside ``path``; on success, make it ``path``.
+def whole_folder(path: Path, staging: Path | None = None) -> Generator[Path]:
+    """Yield a temporary folder beside ``path`` or in ``staging``; on success, make it ``path``.
 
     All that was written in it is on the disk before it counts. On any error
     it goes.
@@ -69,8 +69,10 @@ def whole_folder(path: Path) -> Generator[Path]:
     StoreError
         If the file system refuses.
     """
+    staging = staging or path.parent
     make_folder(path.parent)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}{PART_SUFFIX}")
+    make_folder(staging)
+    part = staging / f".{path.name}.{uuid.uuid4().hex}{PART_SUFFIX}"
     try:
         part.mkdir(mode=0o700)
         yield part

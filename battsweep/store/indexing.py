@@ -7,6 +7,7 @@ from pathlib import Path
 
 from battsweep.errors import StoreError
 from battsweep.store.index import Index
+from battsweep.store.layout import index_path
 from battsweep.store.lock import current_driver, driver_lock
 
 _PATIENCE_S = 3.0
@@ -23,8 +24,11 @@ def index_measured(store: Path) -> str:
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            with driver_lock(store), Index.open(store, write=True) as index:
-                index.reconcile_measured()
+            with driver_lock(store):
+                new = not index_path(store).exists()
+                with Index.open(store, write=True) as index:
+                    # A new index lacks the sweeps too, if there are some.
+                    index.reconcile() if new else index.reconcile_measured()
                 return ""
         except StoreError:
             holder = current_driver(store)

@@ -41,6 +41,7 @@ from battsweep.store.files import make_folder, whole_folder
 from battsweep.store.layout import file_name, telemetry_folder
 from battsweep.store.telemetry_documents import (
     DOCUMENT,
+    STAGING,
     ComponentRows,
     StoredPart,
     TelemetryFile,
@@ -95,14 +96,15 @@ def ingest_telemetry(
     """
     rules = rules or TelemetryRules()
     source, stamp = _source(path)
-    known = telemetry_files(store)
+    known = telemetry_files(store, source.name)
     same = [one for one in live_files(known.values()) if one.source == source]
     if same:
         return WrittenTelemetry(same[0], "unchanged", f"{source.name}: is in the store already")
     stem = f"{file_name(source.name)}-{source.sha256[:8]}"
     name = next(n for n in (stem, *(f"{stem}-{k}" for k in range(2, 10_000))) if n not in known)
     try:
-        with whole_folder(telemetry_folder(store) / name) as folder:
+        root = telemetry_folder(store)
+        with whole_folder(root / name, staging=root / STAGING) as folder:
             write = _write_signals if kind == "signals" else _write_alerts
             file = write(folder, path, rules, rows_in_memory)
             now = datetime.now(UTC).isoformat(timespec="microseconds")
@@ -112,14 +114,14 @@ def ingest_telemetry(
             (folder / DOCUMENT).write_bytes(encode_document(file))
     except FileExistsError:  # another ingest of this very file was first
         return ingest_telemetry(store, path, kind, rules=rules, rows_in_memory=rows_in_memory)
-    settle(store)
+    settle(store, source.name)
     return _written(file, known)
 
 
 def look_at_telemetry(store: Path, path: Path, kind: Kind, folder: Path) -> WrittenTelemetry:
     """Return what `ingest_telemetry` would do; ``folder``, not the store, is written to."""
     source, _ = _source(path)
-    known = telemetry_files(store)
+    known = telemetry_files(store, source.name)
     live = live_files(known.values())
     if same := [one for one in live if one.source == source]:
         return WrittenTelemetry(same[0], "unchanged", f"{source.name}: is in the store already")

@@ -15,10 +15,14 @@ from battsweep.data.telemetry.reading import Kind
 from battsweep.errors import StoreError
 from battsweep.store.files import make_folder
 from battsweep.store.json_text import plain, to_json
-from battsweep.store.layout import inside, telemetry_folder
+from battsweep.store.layout import file_name, inside, telemetry_folder
 
 DOCUMENT = "telemetry.json"
 SCHEMA_VERSION = 1
+STAGING = "staging"
+"""Where folders are written: readers of ``telemetry/*/day=*``, some of which see hidden ones too,
+do not find them there."""
+
 _SUPERSEDED = "superseded"
 _DAMAGE = (OSError, ValueError, LookupError, TypeError)
 
@@ -101,18 +105,13 @@ def telemetry_folders(store: Path) -> list[Path]:
     """Return the folders of all ingested files, those that count no more too, sorted."""
     root = telemetry_folder(store)
     found = [*root.glob("*"), *(root / _SUPERSEDED).glob("*")]
-    return sorted(
-        (
-            path
-            for path in found
-            if path.is_dir() and path.name != _SUPERSEDED and path.name[0] != "."
-        ),
-        key=lambda path: path.name,
-    )
+    others = (_SUPERSEDED, STAGING)
+    folders = [path for path in found if path.is_dir() and path.name not in others]
+    return sorted(folders, key=lambda path: path.name)
 
 
-def telemetry_files(store: Path) -> dict[str, TelemetryFile]:
-    """Return the documents of all ingested files, by their folders' names.
+def telemetry_files(store: Path, name: str | None = None) -> dict[str, TelemetryFile]:
+    """Return the documents of all ingested files, or of those of a name, by their folders.
 
     Raises
     ------
@@ -121,6 +120,8 @@ def telemetry_files(store: Path) -> dict[str, TelemetryFile]:
     """
     found = {}
     for folder in telemetry_folders(store):
+        if name is not None and not folder.name.startswith(f"{file_name(name)}-"):
+            continue  # a folder has its file's name, and there may be thousands
         try:
             found[folder.name] = read_document(folder)
         except StoreError:
@@ -179,16 +180,16 @@ def live_files(files: Iterable[TelemetryFile]) -> list[TelemetryFile]:
     return sorted(found, key=lambda one: one.ingest)
 
 
-def settle(store: Path) -> None:
-    """Move what counts no more out of the way of readers of ``telemetry/*``; safe to do twice."""
+def settle(store: Path, name: str) -> None:
+    """Move what counts no more of a file out of the way of readers; safe to do twice."""
     root = telemetry_folder(store)
-    files = telemetry_files(store)
+    files = telemetry_files(store, name)
     live = {file.ingest for file in live_files(files.values())}
-    for name in sorted(files.keys() - live):
-        if (root / name).is_dir():
+    for gone in sorted(files.keys() - live):
+        if (root / gone).is_dir():
             make_folder(root / _SUPERSEDED)
             with suppress(FileNotFoundError):  # another ingest moved it
-                (root / name).rename(root / _SUPERSEDED / name)
+                (root / gone).rename(root / _SUPERSEDED / gone)
 
 
 def place_of(store: Path, ingest: str) -> Path:
