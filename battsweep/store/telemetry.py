@@ -47,6 +47,7 @@ from battsweep.store.telemetry_documents import (
     TelemetryFile,
     encode_document,
     live_files,
+    place_of,
     settle,
     telemetry_files,
 )
@@ -101,7 +102,8 @@ def ingest_telemetry(
     if same:
         return WrittenTelemetry(same[0], "unchanged", f"{source.name}: is in the store already")
     stem = f"{file_name(source.name)}-{source.sha256[:8]}"
-    name = next(n for n in (stem, *(f"{stem}-{k}" for k in range(2, 10_000))) if n not in known)
+    names = (stem, *(f"{stem}-{k}" for k in range(2, 10_000)))
+    name = next(one for one in names if not place_of(store, one).is_dir())
     try:
         root = telemetry_folder(store)
         with whole_folder(root / name, staging=root / STAGING) as folder:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import file_digest, sha256
@@ -14,7 +14,7 @@ from battsweep.data.cell import RuleCount, SourceFile
 from battsweep.data.telemetry.reading import Kind
 from battsweep.errors import StoreError
 from battsweep.store.files import make_folder
-from battsweep.store.json_text import plain, to_json
+from battsweep.store.json_text import to_json
 from battsweep.store.layout import file_name, inside, telemetry_folder
 
 DOCUMENT = "telemetry.json"
@@ -76,42 +76,57 @@ class TelemetryFile:
 
 
 def encode_document(file: TelemetryFile) -> bytes:
-    """Return a document as JSON text that covers itself with a sha256."""
-    content = plain(asdict(file))
+    """Return a document: a line of JSON about it with its sha256, and a line of JSON."""
+    content = asdict(file)
+    for part in content["parts"]:
+        part["components"] = [list(one.values()) for one in part["components"]]
+    text = to_json(content).encode()
     head = {"format": "battsweep-telemetry", "schema_version": SCHEMA_VERSION}
-    return json.dumps(
-        head | {"file": content, "sha256": _digest(content)}, ensure_ascii=False
-    ).encode()
+    return b"\n".join([to_json(head | {"sha256": sha256(text).hexdigest()}).encode(), text, b""])
 
 
 def decode_document(data: bytes) -> TelemetryFile:
     """Return what `encode_document` wrote; a ValueError or the like if it is damaged."""
-    document = json.loads(data)
-    if int(document["schema_version"]) > SCHEMA_VERSION:
-        raise ValueError(f"schema_version {document['schema_version']} is newer; install that")
-    content: Mapping[str, Any] = document["file"]
-    if _digest(content) != document["sha256"]:
+    first, text, rest = data.split(b"\n")
+    head = json.loads(first)
+    if int(head["schema_version"]) > SCHEMA_VERSION:
+        raise ValueError(f"schema_version {head['schema_version']} is newer; install that")
+    if rest or sha256(text).hexdigest() != head["sha256"]:
         raise ValueError("its content is not what was written")
-    parts = tuple(
-        StoredPart(**{**one, "components": tuple(ComponentRows(**c) for c in one["components"])})
-        for one in content["parts"]
+    content: dict[str, Any] = json.loads(text)
+    content["source"] = SourceFile(**content["source"])
+    content["rules"] = tuple(RuleCount(**one) for one in content["rules"])
+    content["parts"] = tuple(
+        StoredPart(**{**part, "components": tuple(ComponentRows(*c) for c in part["components"])})
+        for part in content["parts"]
     )
-    rules = tuple(RuleCount(**one) for one in content["rules"])
-    source = SourceFile(**content["source"])
-    return TelemetryFile(**{**content, "parts": parts, "rules": rules, "source": source})
+    return TelemetryFile(**content)
 
 
 def telemetry_folders(store: Path) -> list[Path]:
-    """Return the folders of all ingested files, those that count no more too, sorted."""
-    root = telemetry_folder(store)
-    found = [*root.glob("*"), *(root / _SUPERSEDED).glob("*")]
+    """Return the folders of all ingested files, those that were put aside too, sorted."""
+    aside = (telemetry_folder(store) / _SUPERSEDED).glob("*")
+    found = [*_in_place(store), *(path for path in aside if path.is_dir())]
+    return sorted(found, key=lambda path: path.name)
+
+
+def is_aside(folder: Path) -> bool:
+    """Return whether a folder was put aside, since a newer one counts in its place."""
+    return folder.parent.name == _SUPERSEDED
+
+
+def _in_place(store: Path) -> list[Path]:
     others = (_SUPERSEDED, STAGING)
-    folders = [path for path in found if path.is_dir() and path.name not in others]
-    return sorted(folders, key=lambda path: path.name)
+    found = telemetry_folder(store).glob("*")
+    return sorted(path for path in found if path.is_dir() and path.name not in others)
 
 
-def telemetry_files(store: Path, name: str | None = None) -> dict[str, TelemetryFile]:
-    """Return the documents of all ingested files, or of those of a name, by their folders.
+def telemetry_files(
+    store: Path, name: str | None = None, wanted: Callable[[Path], bool] = lambda _: True
+) -> dict[str, TelemetryFile]:
+    """Return the documents of the files that were not put aside, by folder; or of a name's.
+
+    There may be thousands: ``wanted`` tells by a folder whether its document is.
 
     Raises
     ------
@@ -119,15 +134,16 @@ def telemetry_files(store: Path, name: str | None = None) -> dict[str, Telemetry
         If one is damaged.
     """
     found = {}
-    for folder in telemetry_folders(store):
+    for folder in _in_place(store):
         if name is not None and not folder.name.startswith(f"{file_name(name)}-"):
-            continue  # a folder has its file's name, and there may be thousands
+            continue  # a folder has its file's name
+        if not wanted(folder):
+            continue
         try:
             found[folder.name] = read_document(folder)
         except StoreError:
-            if (moved := place_of(store, folder.name)) == folder:
+            if folder.is_dir():  # else another ingest put it aside just now
                 raise
-            found[folder.name] = read_document(moved)  # another ingest moved it just now
     return found
 
 
@@ -212,7 +228,3 @@ def _contents(file: TelemetryFile) -> set[tuple[object, ...]]:
         for part in file.parts
         for one in part.components
     } or {("", "", 0, 0, 0)}
-
-
-def _digest(content: object) -> str:
-    return sha256(to_json(content).encode()).hexdigest()

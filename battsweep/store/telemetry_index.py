@@ -12,6 +12,7 @@ from battsweep.store.json_text import to_json
 from battsweep.store.telemetry_documents import (
     DOCUMENT,
     TelemetryFile,
+    is_aside,
     live_files,
     read_document,
     telemetry_folders,
@@ -40,13 +41,14 @@ def reconcile_telemetry(connection: sqlite3.Connection, store: Path) -> tuple[in
             problems.append(str(error))
     if not gone and not new:
         return 0, problems
-    old = []
+    files = dict(new)
     for name in sorted(known.keys() - gone):
         try:
-            old.append(read_document(found[name]))
+            files[name] = read_document(found[name])
         except StoreError as error:
             problems.append(str(error))
-    live = {file.ingest for file in live_files([*old, *new.values()])}
+    in_place = [file for name, file in files.items() if not is_aside(found[name])]
+    live = {file.ingest for file in live_files(in_place)}
     with transaction(connection):
         for name in sorted(gone):
             connection.execute("DELETE FROM telemetry_file WHERE ingest = ?", (name,))

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from battsweep.errors import StoreError
+from battsweep.store.layout import file_name, telemetry_folder
 from battsweep.store.telemetry_documents import (
     StoredPart,
     damaged,
@@ -48,20 +50,15 @@ def read_samples_of(
         If there is no such signal, or a stored file is damaged.
     """
     first, last = _ms(start), _ms(end)
-    wanted = [
-        (place_of(store, file.ingest), part)
-        for file in live_files(telemetry_files(store).values())
-        for part in file.parts
-        if file.kind == "signals"
-    ]
-    signals = sorted({part.signal for _, part in wanted})
-    if signal is not None and signal not in signals:
-        known = f"there are {', '.join(signals)}" if signals else "there is no telemetry yet"
-        raise StoreError(f"{store}: no signal {signal!r}; {known}")
+    files = live_files(
+        telemetry_files(store, wanted=lambda folder: _holds(folder, signal, first, last)).values()
+    )
+    if signal is not None and not files:
+        _refuse_unknown(store, signal)
     by_partition: dict[tuple[str, str], list[pa.Table]] = {}
-    for folder, part in wanted:
+    for file, part in ((one, part) for one in files for part in one.parts):
         if signal in (None, part.signal) and _overlaps(part, first, last, component):
-            rows = _rows(folder, part, first, last, component)
+            rows = _rows(place_of(store, file.ingest), part, first, last, component)
             if not faults:
                 rows = rows.filter(pc.not_equal(rows.column("quality"), "fault"))
             name = pa.array([part.signal] * len(rows), pa.string()).dictionary_encode()
@@ -82,9 +79,11 @@ def read_alerts_of(
     first, last = _ms(start), _ms(end)
     pieces = [
         _rows(place_of(store, file.ingest), part, first, last, component)
-        for file in live_files(telemetry_files(store).values())
+        for file in live_files(
+            telemetry_files(store, wanted=lambda one: (one / "alerts.parquet").is_file()).values()
+        )
         for part in file.parts
-        if file.kind == "alerts" and _overlaps(part, first, last, component)
+        if _overlaps(part, first, last, component)
     ]
     if not pieces:
         types = [pa.timestamp("ms", "UTC"), pa.int64(), pa.int64(), pa.int64(), pa.string()]
@@ -92,6 +91,26 @@ def read_alerts_of(
     table = pa.concat_tables(pieces)
     once = table.group_by(list(ALERTS), use_threads=False).aggregate([]).select(ALERTS)
     return once.sort_by([(name, "ascending") for name in ALERTS])
+
+
+def _holds(folder: Path, signal: str | None, first: int | None, last: int | None) -> bool:
+    """Return whether a folder has samples of a signal on a day that is asked for."""
+    days = ("" if ms is None else _day(ms) for ms in (first, last))
+    from_day, to_day = days
+    return any(
+        signal is None or (day / f"signal={file_name(signal)}").is_dir()
+        for day in folder.glob("day=*")
+        if f"day={from_day}" <= day.name and (not to_day or day.name <= f"day={to_day}")
+    )
+
+
+def _refuse_unknown(store: Path, signal: str) -> None:
+    """Say which signals there are, unless this is one of them, of other days."""
+    found = telemetry_folder(store).glob("*/day=*/signal=*")
+    signals = sorted({unquote(path.name.removeprefix("signal=")) for path in found})
+    if signal not in signals:
+        known = f"there are {', '.join(signals)}" if signals else "there is no telemetry yet"
+        raise StoreError(f"{store}: no signal {signal!r}; {known}")
 
 
 def _overlaps(part: StoredPart, first: int | None, last: int | None, component: int | None) -> bool:
@@ -163,6 +182,10 @@ def _ms(moment: Moment | None) -> int | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return round(moment.timestamp() * 1000)
+
+
+def _day(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).date().isoformat()
 
 
 def _timestamp(ms: int) -> pa.Scalar:

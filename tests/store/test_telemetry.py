@@ -111,6 +111,15 @@ def test_the_same_file_again_changes_nothing_and_an_altered_one_takes_its_place(
     assert read_samples_of(store).column("value").to_pylist() == [1.0, 2.0]
 
 
+def test_what_an_altered_file_no_longer_says_is_gone(tmp_path, store):
+    next_day = 86_400_000
+    path = write(tmp_path / "a.csv", [line(0, 0, 1.0), line(1, next_day, 2.0)])
+    ingest_telemetry(store, path, "signals")
+    ingest_telemetry(store, write(path, [line(0, 0, 1.0)]), "signals")
+    assert read_samples_of(store, "LM_TempDegC").column("value").to_pylist() == [1.0]
+    assert read_samples_of(store, "LM_TempDegC", start="2022-03-13").num_rows == 0
+
+
 def test_a_file_of_the_same_name_from_elsewhere_takes_nobodys_place(tmp_path, store):
     for number, folder in enumerate(("site1", "site2")):
         (tmp_path / folder).mkdir()
