@@ -94,15 +94,14 @@ def write_fleet(path: Path, rows: int) -> None:
 
 def ingest_cell(path: Path, store: Path) -> dict[str, object]:
     """Read, clean and store a cycler's CSV; return what each took."""
-    from battsweep.data.clean import CleanSettings, clean
+    from battsweep.data.clean import clean
     from battsweep.data.formats import read_files
-
     from battsweep.store.cells import write_cell
 
     spent = [time.process_time()]
     [raw] = read_files([path])
     spent.append(time.process_time())
-    cleaned = clean(raw, CleanSettings())
+    cleaned = clean(raw)
     spent.append(time.process_time())
     record = write_cell(store, raw, cleaned).record
     spent.append(time.process_time())

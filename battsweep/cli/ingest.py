@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +17,14 @@ from battsweep.cli.ingest_words import (
     cell_lines,
     count,
     printable,
+    printable_lines,
     telemetry_json,
     telemetry_lines,
 )
 from battsweep.cli.output import print_json
+from battsweep.errors import DataError
 
 if TYPE_CHECKING:
-    from battsweep.cli.ingest_cells import CellOptions
     from battsweep.data.telemetry.reading import Kind
     from battsweep.store.cells import WrittenCell
     from battsweep.store.telemetry import WrittenTelemetry
@@ -77,7 +80,6 @@ def add_ingest(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def ingest(arguments: argparse.Namespace) -> int:
     """Take the files in, and say what they were and what became of them."""
-    from battsweep.cli.ingest_cells import CellOptions
     from battsweep.cli.ingest_files import given_files
     from battsweep.data.telemetry.reading import telemetry_kind
     from battsweep.store.layout import create_store, is_store, store_format
@@ -95,47 +97,80 @@ def ingest(arguments: argparse.Namespace) -> int:
     others = [path for path, kind in kinds.items() if kind is None]
     if fleet and not others and (arguments.cell or arguments.recipe or arguments.extend):
         raise wrong("--cell", "--recipe and --extend are for cells; all files are telemetry")
-    options = CellOptions(arguments.cell, arguments.extend, arguments.dry_run)
-    cells = _cells(others, store, options, arguments.recipe) if others else []
-    _say_cells(cells, arguments)
-    files = [_telemetry(store, path, kind, arguments) for path, kind in fleet]
-    busy = "" if arguments.dry_run else _index(store)
+    done = Done()
+    _take_cells(others, store, arguments, done)
+    for path, kind in fleet:
+        with done.refusals():
+            _take_telemetry(store, path, kind, arguments, done)
+    taken = bool(done.cells or done.files) and not arguments.dry_run
+    busy = _index(store) if taken else ""
     if arguments.json:
         document = {
             "store": str(store),
             "dry_run": arguments.dry_run,
-            "cells": [cell_json(one) for one in cells],
-            "telemetry": [telemetry_json(one) for one in files],
+            "cells": [cell_json(one) for one in done.cells],
+            "telemetry": [telemetry_json(one) for one in done.files],
+            "refused": done.refused,
             "passed_over": [str(path) for path in given.passed_over],
-            "indexed": not busy and not arguments.dry_run,
+            "indexed": taken and not busy,
         }
         print_json(document)
     else:
-        print("\n".join(_ending(cells, files, arguments, busy)))
-    return 0
+        print("\n".join(_ending(done, arguments, busy)), flush=True)
+    for text in done.refused:
+        print(f"battsweep: {printable_lines(text)}", file=sys.stderr)
+    return 2 if done.refused else 0
 
 
-def _cells(
-    paths: Sequence[Path], store: Path, options: CellOptions, recipe_path: Path | None
-) -> list[WrittenCell]:
-    from dataclasses import replace
+@dataclass(slots=True)
+class Done:
+    """What became of the files so far; ``refused`` has an error's text for each that is out."""
 
-    from battsweep.cli.ingest_cells import take_in
-    from battsweep.data.clean import clean
+    cells: list[WrittenCell] = field(default_factory=list)
+    files: list[WrittenTelemetry] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def refusals(self) -> Generator[None]:
+        """Note a file that is wrong, and go on with the next."""
+        try:
+            yield
+        except DataError as error:
+            self.refused.append(str(error))
+
+
+def _take_cells(
+    paths: Sequence[Path], store: Path, arguments: argparse.Namespace, done: Done
+) -> None:
+    """Take in the cells of files, one file after the other: memory is that of the largest."""
+    if not paths:
+        return
+    from battsweep.cli.ingest_cells import CellOptions, Seen, take_in
+    from battsweep.data.clean import clean, settings_of
     from battsweep.data.formats import read_files
     from battsweep.data.recipe import load_recipe
 
-    recipe = None if recipe_path is None else load_recipe(recipe_path)
-    _progress(f"reading {count(len(paths), 'file')}")
-    raws = read_files(list(paths), recipe)
-    settings = recipe.cleaning if recipe is not None else None
-    options = replace(options, settings={"cleaning": settings})
-    return take_in(raws, lambda raw: clean(raw, settings), store, options, _progress)
+    recipe = None if arguments.recipe is None else load_recipe(arguments.recipe)
+    cleaning = settings_of(recipe.cleaning if recipe is not None else None)
+    settings = {
+        "cleaning": asdict(cleaning),
+        "recipe": None if recipe is None else recipe.model_dump(mode="json"),
+    }
+    options = CellOptions(arguments.cell, arguments.extend, arguments.dry_run, settings)
+    seen: Seen = {}
+    for number, path in enumerate(paths, start=1):
+        _progress(f"{number} of {len(paths)}: {path.name}")
+        with done.refusals():
+            raws = read_files([path], recipe)
+            written = take_in(raws, lambda raw: clean(raw, cleaning), store, options, seen)
+            done.cells += written
+            for one in [] if arguments.json else written:
+                print("\n".join(cell_lines(one)), flush=True)
 
 
-def _telemetry(
-    store: Path, path: Path, kind: Kind, arguments: argparse.Namespace
-) -> WrittenTelemetry:
+def _take_telemetry(
+    store: Path, path: Path, kind: Kind, arguments: argparse.Namespace, done: Done
+) -> None:
     from battsweep.store.telemetry import ingest_telemetry, look_at_telemetry
 
     _progress(f"telemetry: {path.name}")
@@ -144,9 +179,9 @@ def _telemetry(
             written = look_at_telemetry(store, path, kind, Path(folder))
     else:
         written = ingest_telemetry(store, path, kind)
+    done.files.append(written)
     if not arguments.json:
         print("\n".join(telemetry_lines(written)), flush=True)
-    return written
 
 
 def _index(store: Path) -> str:
@@ -155,18 +190,9 @@ def _index(store: Path) -> str:
     return index_measured(store)
 
 
-def _say_cells(cells: Sequence[WrittenCell], arguments: argparse.Namespace) -> None:
-    for written in [] if arguments.json else cells:
-        print("\n".join(cell_lines(written)), flush=True)
-
-
-def _ending(
-    cells: Sequence[WrittenCell],
-    files: Sequence[WrittenTelemetry],
-    arguments: argparse.Namespace,
-    busy: str,
-) -> list[str]:
+def _ending(done: Done, arguments: argparse.Namespace, busy: str) -> list[str]:
     """Return the last lines: how many of what, and what comes later."""
+    cells, files = done.cells, done.files
     counts: dict[str, int] = {}
     for what_was_done in [one.what for one in cells] + [one.what for one in files]:
         counts[what_was_done] = counts.get(what_was_done, 0) + 1
@@ -174,7 +200,9 @@ def _ending(
         count(len(one), word)
         for one, word in ((cells, "cell"), (files, "file of telemetry"))
         if one
-    ]
+    ] or ["nothing"]
+    if done.refused:
+        counts["refused"] = len(done.refused)
     told = ", ".join(f"{number} {word}" for word, number in counts.items())
     total = " and ".join(what).replace("file of telemetrys", "files of telemetry")
     if arguments.dry_run:

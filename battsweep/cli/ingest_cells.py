@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from battsweep.store.cells import WrittenCell
 
 Clean = Callable[["RawCell"], "CleanCell"]
+Seen = dict[str, dict[str, str]]
+"""By cells, the files of a command so far: their names, and the sha256 of their bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +59,31 @@ def take_in(
     clean: Clean,
     store: Path,
     options: CellOptions,
-    say: Callable[[str], None],
+    seen: Seen,
 ) -> list[WrittenCell]:
-    """Clean cells and put them into a store; none is written before all are clean.
+    """Clean the cells of a file and put them into a store; none before all are clean.
 
-    What the store has already, cleaned with the same settings, is not cleaned again.
+    What the store has already, cleaned with the same settings, is not cleaned
+    again. ``seen`` are the cells of this command so far, and grows.
 
     Raises
     ------
     DataError, SpecError, StoreError
-        If a cell cannot be cleaned, or not be taken in.
+        If a cell cannot be cleaned, or not be taken in; then none of the file is.
     """
-    from battsweep.store.cells import known_already, write_cell
+    from battsweep.store.cells import known_already, refuse_others, write_cell
 
     cells = named(raws, options.name)
     extend = options.extend or options.name is not None
-    known = [known_already(store, raw, options.settings) for raw in cells]
-    cleaned: list[CleanCell | None] = []
-    for raw, written in zip(cells, known, strict=True):
-        if written is None:
-            say(f"cleaning {raw.cell!r} ({raw.table.num_rows} rows)")
-        cleaned.append(None if written is not None else replace(clean(raw), cell=raw.cell))
+    now = dict(seen)
     for raw in cells:
-        check_new(store, raw, cells, extend=extend)
+        refuse_others(store, raw, extend=extend)
+        now = _with(now, raw, extend=extend)
+    known = [known_already(store, raw, options.settings) for raw in cells]
+    cleaned = [
+        replace(clean(raw), cell=raw.cell) if written is None else None
+        for raw, written in zip(cells, known, strict=True)
+    ]
     found = []
     for raw, written, cell in zip(cells, known, cleaned, strict=True):
         if written is None and cell is not None:
@@ -93,27 +97,26 @@ def take_in(
             )
         if written is not None:
             found.append(written)
+    seen.update(now)
     return found
 
 
-def check_new(store: Path, raw: RawCell, cells: Sequence[RawCell], *, extend: bool) -> None:
-    """Raise before anything is written if one of the cells would be refused."""
+def _with(seen: Seen, raw: RawCell, *, extend: bool) -> Seen:
+    """Return what was seen and a cell; a DataError where two files do not go together."""
     from battsweep.errors import DataError
-    from battsweep.store.cells import refuse_others
 
-    refuse_others(store, raw, extend=extend)
-    others = [one for one in cells if one.cell == raw.cell and one is not raw]
-    if others and not extend:
-        names = sorted({source.name for one in (raw, *others) for source in one.sources})
-        raise DataError(
-            f"{', '.join(names)}: all are of cell {raw.cell!r}; if they are one history in this "
-            "order, say --extend; if they are several cells, ingest each with a --cell of its own"
-        )
     mine = {source.name: source.sha256 for source in raw.sources}
-    for one in others:
-        for source in one.sources:
-            if mine.get(source.name, source.sha256) != source.sha256:
-                raise DataError(
-                    f"{source.name}: two files of this name are of cell {raw.cell!r}; by its name "
-                    "a file's newer content is known, so rename one"
-                )
+    others = seen.get(raw.cell, {})
+    for name, digest in mine.items():
+        if others.get(name, digest) != digest:
+            raise DataError(
+                f"{name}: two files of this name are of cell {raw.cell!r}; by its name a file's "
+                "newer content is known, so rename one"
+            )
+    if not extend and others.keys() - mine.keys():
+        names = ", ".join(sorted({*others, *mine}))
+        raise DataError(
+            f"{names}: all are of cell {raw.cell!r}; if they are one history in this order, say "
+            "--extend; if they are several cells, ingest each with a --cell of its own"
+        )
+    return {**seen, raw.cell: {**others, **mine}}

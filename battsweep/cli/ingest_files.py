@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from battsweep.errors import DataError
 
 _NO_DATA = (".md", ".rst", ".pdf", ".png", ".jpg", ".svg", ".html", ".py", ".toml", ".yaml", ".yml")
 _NO_DATA_NAMES = ("license", "licence", "readme", "source", "changelog", "copying", "notice")
+_COMPANIONS = ("_metadata.csv", "_metrics.csv")
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -59,8 +60,8 @@ def given_files(arguments: Sequence[str]) -> GivenFiles:
     return GivenFiles(tuple(paths.values()), tuple(passed_over))
 
 
-def _in_order(paths: object) -> list[Path]:
-    return sorted(paths, key=_order)  # type: ignore[call-overload,no-any-return]
+def _in_order(paths: Iterable[Path]) -> list[Path]:
+    return sorted(paths, key=_order)
 
 
 def _order(path: Path) -> list[tuple[int, int, str]]:
@@ -75,4 +76,5 @@ def _hidden(path: Path, folder: Path) -> bool:
 
 def _may_be_data(path: Path) -> bool:
     stem = path.name.casefold().partition(".")[0]
-    return path.suffix.casefold() not in _NO_DATA and stem not in _NO_DATA_NAMES
+    companion = path.name.casefold().endswith(_COMPANIONS)
+    return path.suffix.casefold() not in _NO_DATA and stem not in _NO_DATA_NAMES and not companion

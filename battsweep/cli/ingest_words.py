@@ -127,6 +127,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def printable_lines(text: str) -> str:
+    """Return text of several lines as `printable` does, its lines kept."""
+    return "\n".join(printable(line) for line in text.splitlines())
+
+
 def _newest(written: WrittenCell) -> Segment:
     """Return the segment that an ingest is about: the one that its files brought."""
     return next(one for one in written.record.segments if one.generation == written.segment)

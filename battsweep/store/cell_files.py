@@ -35,8 +35,8 @@ _GROUP_ROWS = 65_536
 _WORDS = (STEP_KIND.name, TESTER_STATE.name, "rule", "column", "why")
 _SHIFTED = {
     TIME.name: "time_offset_s",
-    "start_time_second": "time_offset_s",
-    "end_time_second": "time_offset_s",
+    "start_second": "time_offset_s",
+    "row_start": "row_offset",
     CYCLE.name: "cycle_offset",
     STEP.name: "step_offset",
 }

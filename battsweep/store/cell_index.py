@@ -135,10 +135,10 @@ def _insert_generation(
         ],
     )
     connection.executemany(
-        "INSERT INTO cleaning_rule VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO cleaning_rule VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (*key, r.rule, to_json(r.parameters), r.found, r.changed, r.dropped, r.told)
-            for r in own.rules
+            (*key, k, r.rule, to_json(r.parameters), r.found, r.changed, r.dropped, r.told)
+            for k, r in enumerate(own.rules)
         ],
     )
 

@@ -58,6 +58,7 @@ class Segment:
     info: Mapping[str, float | str] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
     time_offset_s: float = 0.0
+    row_offset: int = 0
     cycle_offset: int = 0
     step_offset: int = 0
 
@@ -126,13 +127,16 @@ def placed(segments: Sequence[Segment]) -> tuple[Segment, ...]:
     found: list[Segment] = []
     for segment in ordered:
         if not found:
-            found.append(replace(segment, time_offset_s=0.0, cycle_offset=0, step_offset=0))
+            found.append(
+                replace(segment, time_offset_s=0.0, row_offset=0, cycle_offset=0, step_offset=0)
+            )
             continue
         before = found[-1]
         found.append(
             replace(
                 segment,
                 time_offset_s=_offset(before, segment)[0],
+                row_offset=before.row_offset + before.rows,
                 cycle_offset=before.cycle_offset + before.cycles,
                 step_offset=before.step_offset + before.steps,
             )

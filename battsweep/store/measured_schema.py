@@ -55,13 +55,14 @@ CREATE TABLE cell_file(
 CREATE TABLE cleaning_rule(
   cell TEXT NOT NULL,
   generation INTEGER NOT NULL,
+  position INTEGER NOT NULL,
   rule TEXT NOT NULL,
   parameters TEXT NOT NULL CHECK(json_valid(parameters)),
   found INTEGER NOT NULL,
   changed INTEGER NOT NULL,
   dropped INTEGER NOT NULL,
   told TEXT NOT NULL,
-  PRIMARY KEY(cell, generation, rule, parameters),
+  PRIMARY KEY(cell, generation, position),
   FOREIGN KEY(cell, generation) REFERENCES cell_generation ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 

@@ -130,7 +130,7 @@ class Lab:
         return self._by_source[raw.sources]
 
     def take_in(self, store, **options):
-        return take_in(self.raws, self.clean, store, CellOptions(**options), lambda _: None)
+        return take_in(self.raws, self.clean, store, CellOptions(**options), {})
 
 
 def test_cells_are_cleaned_and_stored_and_not_cleaned_again(tmp_path):

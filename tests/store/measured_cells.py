@@ -52,6 +52,8 @@ def cell(name="LGM50-01", *, sources=None, impedance=None, changes=2, **how):
             "step_index": pa.array(range(1, 2 * cycles + 1), pa.int64()),
             "cycle_count": pa.array([1 + n // 2 for n in range(2 * cycles)], pa.int64()),
             "step_kind": pa.array(["cc_charge", "cc_discharge"] * cycles),
+            "row_start": pa.array(range(0, 20 * cycles, 10), pa.int64()),
+            "start_second": np.arange(2 * cycles) * 100.0,
             "capacity_ah": np.full(2 * cycles, 0.025),
         }
     )
@@ -73,5 +75,6 @@ def cell(name="LGM50-01", *, sources=None, impedance=None, changes=2, **how):
         }
     )
     rule = RuleCount("spike", {"sigma": 6.0}, changes, changes, 0, f"{changes} spikes replaced")
-    clean = CleanCell(name, table, steps, cycle_rows, changed, (rule,), ("short file",))
+    rules = (rule, rule)  # one rule may look at several columns
+    clean = CleanCell(name, table, steps, cycle_rows, changed, rules, ("short file",))
     return raw, clean

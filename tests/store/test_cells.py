@@ -98,6 +98,10 @@ def test_a_further_file_goes_on_with_cycles_steps_and_the_clock(store):
     assert (np.diff(times) > 0).all()
     assert found.cycles.column("cycle_count").to_pylist() == [1, 2, 3, 4, 5, 6]
     assert found.steps.column("step_index").to_pylist() == list(range(1, 13))
+    starts = found.steps.column("row_start").to_pylist()
+    assert starts == list(range(0, 120, 10))
+    begins = found.steps.column("start_second").to_pylist()
+    assert begins == [times[start] for start in starts]
     assert found.series.column("cycle_count")[-1].as_py() == 6
     assert found.series.column("tester_cycle_count")[-1].as_py() == 9
     assert found.changes.column("segment").to_pylist() == [1, 1, 2, 2]
