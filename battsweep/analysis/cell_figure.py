@@ -23,7 +23,7 @@ def cell_figure(cell: str, series: pa.Table, cycles: pa.Table) -> Figure:
     """Return a cell's voltage, current and (where measured) temperature, and its capacities.
 
     Where there are more rows than pixels, the lowest and highest value of each
-    stretch are drawn, so that no spike is lost.
+    stretch are drawn, so that no spike is lost; no line crosses a pause.
     """
     shown = [name for name in _DRAWN if name in series.column_names and _has_numbers(series, name)]
     capacities = [
@@ -43,7 +43,8 @@ def cell_figure(cell: str, series: pa.Table, cycles: pa.Table) -> Figure:
         axes = figure.add_subplot(grid[place], sharex=first)
         first = first or axes
         tidy(axes)
-        axes.plot(*envelope(time, values(series, name)), color=_DRAWN[name], linewidth=0.8)
+        curve = with_gaps(*envelope(time, values(series, name)), pauses(time))
+        axes.plot(*curve, color=_DRAWN[name], linewidth=0.8)
         axes.set_ylabel(axis_label(name))
         axes.margins(x=0.01)
         if place < len(shown) - 1:
@@ -74,6 +75,21 @@ def envelope(x: Array, y: Array, bins: int = MOST_BINS) -> tuple[Array, Array]:
             chosen |= {start + int(np.nanargmin(piece)), start + int(np.nanargmax(piece))}
     places = sorted(chosen | {0, len(x) - 1})
     return x[places], y[places]
+
+
+def pauses(times: Array) -> Array:
+    """Return the times after which nothing was recorded for long: 20 usual intervals."""
+    steps = np.diff(times)
+    if not len(steps):
+        return times[:0]
+    return times[:-1][steps > max(20 * float(np.median(steps)), float(np.ptp(times)) / 500)]
+
+
+def with_gaps(x: Array, y: Array, after: Array) -> tuple[Array, Array]:
+    """Return a curve that is broken after some of its x: no line is drawn across a pause."""
+    places = np.searchsorted(x, after, side="right")
+    places = places[places < len(x)]
+    return np.insert(x, places, x[places]), np.insert(y, places, np.nan)
 
 
 def _capacities(axes: Axes, cycles: pa.Table, names: list[str]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from battsweep.cli.arguments import add_command, wrong
 from battsweep.cli.ingest_words import (
     cell_json,
-    cell_lines,
+    cells_lines,
     count,
     printable,
     printable_lines,
@@ -164,8 +164,8 @@ def _take_cells(
             raws = read_files([path], recipe)
             written = take_in(raws, lambda raw: clean(raw, cleaning), store, options, seen)
             done.cells += written
-            for one in [] if arguments.json else written:
-                print("\n".join(cell_lines(one)), flush=True)
+            if written and not arguments.json:
+                print("\n".join(cells_lines(written)), flush=True)
 
 
 def _take_telemetry(

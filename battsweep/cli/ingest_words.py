@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from battsweep.store.telemetry import WrittenTelemetry
 
 MOST_WARNINGS = 6
+MOST_CELLS = 12
 
 
 def cell_lines(written: WrittenCell) -> list[str]:
@@ -38,6 +39,26 @@ def cell_lines(written: WrittenCell) -> list[str]:
         lines.append(f"  {more}: battsweep show STORE --cell shows all")
     lines.append(f"  {written.what}: {printable(written.told)}")
     return lines
+
+
+def cells_lines(written: Sequence[WrittenCell]) -> list[str]:
+    """Return what became of the cells of one file; of many, a line each."""
+    if len(written) <= MOST_CELLS:
+        return [line for one in written for line in cell_lines(one)]
+    first = _newest(written[0])
+    names = ", ".join(source.name for source in first.sources)
+    lines = [f"{printable(names)}: {printable(first.format)}, {len(written)} cells"]
+    for one in written:
+        segment = _newest(one)
+        changed = sum(rule.changed for rule in segment.rules)
+        dropped = sum(rule.dropped for rule in segment.rules)
+        warnings = f", {count(len(one.record.warnings), 'warning')}" if one.record.warnings else ""
+        lines.append(
+            f"  {printable(one.record.cell)}: {count(segment.rows, 'row')}, "
+            f"{count(segment.cycles, 'cycle')}, {changed} changed, {dropped} dropped"
+            f"{warnings}: {one.what}"
+        )
+    return [*lines, "  battsweep show STORE --cell NAME tells all of one"]
 
 
 def telemetry_lines(written: WrittenTelemetry) -> list[str]:

@@ -6,14 +6,20 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv
 
+from battsweep.analysis.cell_figure import envelope, pauses, with_gaps
 from battsweep.cli.ingest_cells import CellOptions, take_in
 from battsweep.cli.ingest_files import given_files
+from battsweep.cli.ingest_words import cells_lines
 from battsweep.cli.main import main
 from battsweep.errors import DataError, SpecError
-from battsweep.store.cells import read_cell, write_cell
+from battsweep.store.cells import cell_records, read_cell, write_cell
+from battsweep.store.check import check
 from battsweep.store.indexing import index_measured
 from battsweep.store.layout import create_store
 
@@ -28,6 +34,15 @@ def fleet(path, value=1.0):
     rows = (f"{DAY_MS + 10_000 * k},1,2,{k % 3},LM_TempDegC,{value + k}\n" for k in range(30))
     path.write_text(HEADER + "".join(rows))
     return path
+
+
+def recorded(names=("Test Time / s", "Voltage / V", "Current / A")):
+    """Return two clean cycles as a tester records them: charge, rest, discharge, rest."""
+    phase = np.tile(np.arange(200), 2)
+    up, down = phase < 80, (phase >= 100) & (phase < 180)
+    volts = np.where(up, 3.2 + phase / 100, np.where(down, 4.0 - (phase - 100) / 100, 3.6))
+    columns = [60.0 * np.arange(400), volts, 2.0 * up - 2.0 * down]
+    return pa.table(dict(zip(names, columns, strict=True)))
 
 
 @pytest.fixture
@@ -189,6 +204,80 @@ def test_one_name_cannot_be_that_of_several_cells_in_one_file(tmp_path):
     lab = Lab(cell("A"), cell("B"))
     with pytest.raises(SpecError, match="all the cells in one file: A, B"):
         lab.take_in(tmp_path, name="X")
+
+
+def test_of_many_cells_in_a_file_each_has_a_line(tmp_path):
+    many = Lab(*(cell(f"c{k}") for k in range(20)))
+    create_store(tmp_path / "lab", format="parquet")
+    lines = cells_lines(many.take_in(tmp_path / "lab"))
+    assert len(lines) == 22
+    assert lines[7] == "  c6: 60 rows, 3 cycles, 4 changed, 0 dropped, 2 warnings: new"
+
+
+def test_a_picture_loses_no_spike_and_draws_no_line_across_a_pause():
+    x, y = np.arange(100_000.0), np.zeros(100_000)
+    y[[333, 77_777]] = 5, -5
+    thin_x, thin_y = envelope(x, y)
+    assert len(thin_x) < 5000
+    assert (thin_y.max(), thin_y.min()) == (5, -5)
+    paused = np.concatenate([x[:50], x[:50] + 5000])
+    broken, gaps = with_gaps(paused, paused, pauses(paused))
+    assert list(np.flatnonzero(np.isnan(gaps))) == [50]
+    assert len(broken) == 101
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet"])
+def test_a_testers_file_goes_in_by_the_command(tmp_path, capsys, format):
+    table = recorded()
+    path, store = tmp_path / f"LGM50-09.{format}", tmp_path / "lab"
+    csv.write_csv(table, path) if format == "csv" else pq.write_table(table, path)
+    assert main(["ingest", str(path), "--store", str(store), "--dry-run", "--json"]) == 0
+    planned = json.loads(capsys.readouterr().out)["cells"]
+    assert not store.exists()
+    assert main(["ingest", str(path), "--store", str(store), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["cells"] == planned
+    assert [(one["cell"], one["what"], one["rows"]) for one in found["cells"]] == [
+        ("LGM50-09", "new", 400)
+    ]
+    assert main(["ingest", str(path), "--store", str(store)]) == 0
+    assert "1 cell: 1 unchanged" in capsys.readouterr().out
+    stored = read_cell(store, "LGM50-09")
+    assert stored.series.column("voltage_volt").equals(table.column("Voltage / V"))
+    assert check(store, deep=True) == []
+
+
+def test_one_bad_file_among_many_is_refused_and_the_rest_goes_in(tmp_path, capsys):
+    folder, store = tmp_path / "exports", tmp_path / "lab"
+    folder.mkdir()
+    for name in ("a.csv", "c.csv"):
+        csv.write_csv(recorded(), folder / name)
+    (folder / "b.csv").write_text("words,without,numbers\n1,2,3\n")
+    fleet(folder / "fleet.csv")
+    (folder / "README.md").write_text("about")
+    assert main(["ingest", str(folder), "--store", str(store)]) == 2
+    said = capsys.readouterr()
+    assert "2 cells and 1 file of telemetry: 3 new, 1 refused" in said.out
+    assert "b.csv: no line with the names of a time" in said.err
+    assert "[columns]" in said.err
+    assert [record.cell for record in cell_records(store)] == ["a", "c"]
+
+
+def test_a_recipe_is_read_and_another_one_supersedes(tmp_path, capsys):
+    path, store, recipe = tmp_path / "odd.csv", tmp_path / "lab", tmp_path / "odd.toml"
+    csv.write_csv(recorded(("Uhr", "Klemme", "Strang")), path)
+    words = 'skip_rows = 0\n[columns]\ntime = "Uhr"\nvoltage = "Klemme"\ncurrent = "Strang"\n'
+    words += '[units]\ntime = "s"\nvoltage = "V"\ncurrent = "A"\n'
+    recipe.write_text(words)
+    line = ["ingest", str(path), "--store", str(store), "--recipe", str(recipe), "--cell", "X"]
+    assert main(line) == 0
+    assert read_cell(store, "X").series.num_rows == 400
+    recipe.write_text(words + "[cleaning]\nvoltage_highest = 3.7\n")
+    assert main(line) == 0
+    assert "superseded: odd.csv: is cleaned otherwise than before" in capsys.readouterr().out
+    recipe.write_text("nonsense = 1\n")
+    assert main(line) == 2
+    assert "odd.toml: nonsense" in capsys.readouterr().err
 
 
 def test_a_cell_is_shown_with_its_cleaning_report(lab, capsys, tmp_path):
