@@ -74,8 +74,10 @@ def clean(raw: RawCell, settings: Mapping[str, object] | Cleaning | None = None)
             f"{raw.cell}: no row is left with a time, a voltage and a current; "
             "name the right columns, or switch rules off, in a recipe"
         )
-    _tell_gaps(times, log, rules)
-    return _numbered(raw, kept, times, rows, log, rules)
+    pauses = _pauses(times, kept[c.CURRENT.name], log, rules)
+    if operation is not None:
+        pauses |= np.diff(operation[rows], prepend=operation[rows][:1]) != 0
+    return _numbered(raw, kept, times, rows, pauses, log, rules)
 
 
 def _times(
@@ -171,10 +173,11 @@ def _values(
     return kept, rows[keep], times[keep]
 
 
-def _tell_gaps(times: Array, log: Log, rules: Cleaning) -> None:
-    """Warn of pauses of the record, in which nothing is known."""
+def _pauses(times: Array, current: Array, log: Log, rules: Cleaning) -> NDArray[np.bool_]:
+    """Return which rows come after a pause of the record, before or after which nothing flowed."""
+    none = np.zeros(len(times), dtype=bool)
     if not rules.gaps or len(times) < 3:
-        return
+        return none
     steps = np.diff(times)
     usual = float(np.median(steps))
     long = steps > max(rules.gap_s, rules.gap_times * usual)
@@ -184,10 +187,19 @@ def _tell_gaps(times: Array, log: Log, rules: Cleaning) -> None:
         found=int(long.sum()),
         told=f"{int(long.sum())} pauses of the record, the longest {steps.max() / 3600:.1f} h",
     )
+    resting = np.abs(current) <= rules.rest_share * float(np.quantile(np.abs(current), 0.99))
+    none[1:] = long & (resting[1:] | resting[:-1])
+    return none
 
 
 def _numbered(
-    raw: RawCell, kept: dict[str, Any], times: Array, rows: Rows, log: Log, rules: Cleaning
+    raw: RawCell,
+    kept: dict[str, Any],
+    times: Array,
+    rows: Rows,
+    pauses: NDArray[np.bool_],
+    log: Log,
+    rules: Cleaning,
 ) -> CleanCell:
     """Return the clean cell, its steps and cycles found in the signal."""
     import pyarrow as pa
@@ -213,8 +225,8 @@ def _numbered(
     return CleanCell(
         cell=raw.cell,
         series=pa.table(series),
-        steps=step_table(steps, *made, kept.get(c.TESTER_STEP.name), capacity_ah),
-        cycles=cycle_table(steps, *made, kept.get(c.TESTER_CYCLE.name)),
+        steps=step_table(steps, *made, kept.get(c.TESTER_STEP.name), capacity_ah, pauses),
+        cycles=cycle_table(steps, *made, kept.get(c.TESTER_CYCLE.name), pauses),
         changes=log.changes(),
         rules=tuple(log.rules),
         warnings=tuple(log.warnings),

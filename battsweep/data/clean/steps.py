@@ -20,6 +20,7 @@ _REST, _OTHER = 0, 5
 _JOLT_ROWS, _MANY = 1, 6
 """A row by itself is the relay's; so many short steps in a row are one profile."""
 SHORT_S = 60.0
+_HALVES, _TOO_MUCH = 6, 1.6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,20 +174,32 @@ def _cycles(kinds: Rows, charge: Array, share: float, capacity_ah: float | None)
     """Return the cycle of each step, from 1: one begins where both directions were gone.
 
     What moves less than ``share`` of the largest half cycle is part of the half
-    it stands in, such as the pulses of a resistance test.
+    it stands in, such as the pulses of a resistance test. A half that would move
+    much more than is usual is two, with a half between them that was not recorded.
     """
     largest = float(np.max(np.abs(charge))) if len(charge) else 0.0
     least = share * min(largest, capacity_ah or np.inf)
+    cycles, halves = _numbered(kinds, charge, least, np.inf)
+    if len(halves) < _HALVES:
+        return cycles
+    return _numbered(kinds, charge, least, _TOO_MUCH * float(np.median(halves)))[0]
+
+
+def _numbered(kinds: Rows, charge: Array, least: float, most: float) -> tuple[Rows, list[float]]:
+    """Return each step's cycle, and what each half cycle moved in A.h."""
     cycles = np.ones(len(kinds), dtype=np.intp)
+    halves: list[float] = []
     first = half = 0.0
     cycle = 1
     for place, (kind, moved) in enumerate(zip(kinds, charge, strict=True)):
-        goes = float(np.sign(moved))
-        if kind != _REST and abs(moved) > least and goes != half:
-            if first == 0:
-                first = goes
-            elif goes == first:
-                cycle += 1
-            half = goes
+        goes, size = float(np.sign(moved)), abs(float(moved))
+        if kind != _REST and size > least:
+            again = goes == half and halves[-1] + size > most
+            if goes != half or again:
+                first = first or goes
+                cycle += bool(halves) and (goes == first or again)
+                half = goes
+                halves.append(0.0)
+            halves[-1] += size
         cycles[place] = cycle
-    return cycles
+    return cycles, halves

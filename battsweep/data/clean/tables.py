@@ -16,12 +16,18 @@ if TYPE_CHECKING:
     Rows = NDArray[np.intp]
 
 
-def moved(times: Array, current: Array, voltage: Array) -> tuple[Array, Array]:
+JOLT_ROWS = 2
+
+
+def moved(
+    times: Array, current: Array, voltage: Array, pauses: NDArray[np.bool_]
+) -> tuple[Array, Array]:
     """Return the charge in A.h and energy in W.h that each row has moved since the one before.
 
-    By the trapezoidal rule; the first row moves nothing.
+    By the trapezoidal rule; the first row moves nothing, nor does one after a pause
+    of the record.
     """
-    steps = np.diff(times, prepend=times[:1]) / 3600
+    steps = np.where(pauses, 0.0, np.diff(times, prepend=times[:1])) / 3600
     before = np.concatenate([current[:1], current[:-1]])
     watts = current * voltage
     watts_before = np.concatenate([watts[:1], watts[:-1]])
@@ -36,13 +42,15 @@ def step_table(
     temperature: Array | None,
     tester_step: Array | None,
     capacity_ah: float | None,
+    pauses: NDArray[np.bool_],
 ) -> pa.Table:
     """Return a row a step. The interval into a step's first row belongs to the step."""
     import pyarrow as pa
 
     begins, ends = steps.begins, steps.ends(len(times))
-    charge, energy = moved(times, current, voltage)
-    starts = np.concatenate([times[:1], times[begins[1:] - 1]]) if len(begins) else times[:0]
+    charge, energy = moved(times, current, voltage, pauses)
+    before = np.concatenate([times[:1], times[begins[1:] - 1]]) if len(begins) else times[:0]
+    starts = np.where(pauses[begins], times[begins], before)
     duration = times[ends - 1] - starts if len(begins) else times[:0]
     total = np.add.reduceat(charge, begins) if len(begins) else charge[:0]
     seconds = np.where(duration > 0, duration, np.nan)
@@ -82,6 +90,7 @@ def cycle_table(
     current: Array,
     temperature: Array | None,
     tester_cycle: Array | None,
+    pauses: NDArray[np.bool_],
 ) -> pa.Table:
     """Return a row a cycle. The efficiency is null where a half of the cycle is not there."""
     import pyarrow as pa
@@ -92,7 +101,11 @@ def cycle_table(
     firsts = np.flatnonzero(np.diff(steps.cycles, prepend=0))
     begins = steps.begins[firsts]
     ends = np.append(begins[1:], len(times))
-    charge, energy = moved(times, current, voltage)
+    charge, energy = moved(times, current, voltage, pauses)
+    lengths = np.diff(np.append(steps.begins, len(times)))
+    # A current meter's zero adds up to nothing, and a row or two are a relay's jolt.
+    nothing = np.repeat((steps.kinds == 0) | (lengths <= JOLT_ROWS), lengths)
+    charge[nothing] = energy[nothing] = 0.0
     up, down = np.maximum(charge, 0), np.maximum(-charge, 0)
     charged, discharged = np.add.reduceat(up, begins), np.add.reduceat(down, begins)
     whole = (charged > 0.02 * discharged) & (discharged > 0.02 * charged)

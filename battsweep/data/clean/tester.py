@@ -17,27 +17,33 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Rows = NDArray[np.intp]
 
+_AROUND = 20
+"""Rows on either side that tell how a current goes there."""
+
 
 def without_glitches(steps: Rows, current: Array, rows: Rows, log: Log, rules: Cleaning) -> Rows:
     """Return the tester's steps without flips of a few rows that nothing in the current shows."""
     made = steps.copy()
     begins = np.flatnonzero(np.diff(steps, prepend=steps[:1] - 1) != 0)
     ends = np.append(begins[1:], len(steps))
+    labels, counts = np.unique(steps, return_counts=True)
+    rare = set(labels[counts <= rules.step_glitch_rows].tolist())
     finite = np.abs(current[np.isfinite(current)])
-    scale = float(np.quantile(finite, 0.99)) if finite.size else 0.0
+    least = rules.same_current_share * (float(np.quantile(finite, 0.99)) if finite.size else 0.0)
     found = 0
-    for number in range(1, len(begins) - 1):
+    short = np.flatnonzero(ends - begins <= rules.step_glitch_rows)
+    for number in short[(short > 0) & (short < len(begins) - 1)]:
         begin, end = int(begins[number]), int(ends[number])
-        if end - begin > rules.step_glitch_rows or steps[begin - 1] != steps[end]:
-            continue
+        before, after, label = (int(steps[k]) for k in (begin - 1, end, begin))
         sides = (begin - begins[number - 1], ends[number + 1] - end)
-        if min(sides) <= rules.step_glitch_rows:
-            continue  # a label that flutters; nobody knows which is right
-        around = current[max(0, begin - 2) : end + 2]
-        around = around[np.isfinite(around)]
-        if around.size and np.ptp(around) > rules.same_current_share * scale:
+        # A number that is nowhere else, and no step between its neighbours' either.
+        foreign = label in rare and not min(before, after) <= label <= max(before, after)
+        if not foreign and (before != after or min(sides) <= rules.step_glitch_rows):
+            continue  # another step; or a label that flutters, and nobody knows which is right
+        usual = (_largest_jump(current[max(0, k - _AROUND) : k]) for k in (begin, end + _AROUND))
+        if _largest_jump(current[begin - 1 : end + 1]) > max(least, *usual):
             continue  # a short step of its own, such as a pulse
-        made[begin:end] = steps[begin - 1]
+        made[begin:end] = before
         found += 1
     put = np.flatnonzero(made != steps)
     log.changed(
@@ -56,6 +62,11 @@ def without_glitches(steps: Rows, current: Array, rows: Rows, log: Log, rules: C
         told=f"the tester's step flipped {found} times, for {len(put)} rows",
     )
     return made
+
+
+def _largest_jump(current: Array) -> float:
+    steps = np.abs(np.diff(current[np.isfinite(current)]))
+    return float(steps.max()) if steps.size else 0.0
 
 
 def note_jumps(cycles: Rows, known: NDArray[np.bool_], rows: Rows, log: Log) -> None:

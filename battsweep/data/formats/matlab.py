@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +69,7 @@ def _nasa(source: Source, name: str, operations: Any) -> RawCell:
     spectra: list[dict[str, Any]] = []
     listed = [operations] if isinstance(operations, Mapping) else list(operations)
     counts = {"charge": 0, "discharge": 0, "impedance": 0}
+    empty: list[str] = []
     for number, one in enumerate(listed):
         kind, data = str(one["type"]), one["data"]
         counts[kind] = counts.get(kind, 0) + 1
@@ -77,6 +78,9 @@ def _nasa(source: Source, name: str, operations: Any) -> RawCell:
         if kind == "impedance":
             spectra.append({"operation": number, **_spectrum(data, began, ambient)})
             continue
+        capacity = np.atleast_1d(data.get("Capacity", ()))
+        if kind == "discharge" and not np.any(capacity > 0):
+            empty.append(str(counts["discharge"]))
         times = np.atleast_1d(np.asarray(data["Time"], dtype=float))
         length = len(times)
         if not length:
@@ -106,8 +110,20 @@ def _nasa(source: Source, name: str, operations: Any) -> RawCell:
         notes=(
             f"{counts['charge']} charges, {counts['discharge']} discharges, "
             f"{counts['impedance']} impedance spectra",
+            *_empty_note(empty),
         ),
         impedance=pa.Table.from_pylist(spectra) if spectra else None,
+    )
+
+
+def _empty_note(discharges: Sequence[str]) -> tuple[str, ...]:
+    """Return what is to be said of discharges to which the file gives no capacity."""
+    if not discharges:
+        return ()
+    which = ", ".join(discharges)
+    return (
+        f"the file gives no capacity, or 0, to discharge {which}: it was ended before its "
+        "cut-off voltage; that is no end of life",
     )
 
 
