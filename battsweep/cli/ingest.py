@@ -111,7 +111,7 @@ def ingest(arguments: argparse.Namespace) -> int:
             "cells": [cell_json(one) for one in done.cells],
             "telemetry": [telemetry_json(one) for one in done.files],
             "refused": done.refused,
-            "passed_over": [str(path) for path in given.passed_over],
+            "passed_over": [printable(str(path)) for path in given.passed_over],
             "indexed": taken and not busy,
         }
         print_json(document)

@@ -56,8 +56,16 @@ def given_files(arguments: Sequence[str]) -> GivenFiles:
             if not found:
                 raise DataError(f"{argument}: no such file, folder or pattern")
         for one in found:
+            _check_name(one)
             paths.setdefault(one.resolve(), one)
     return GivenFiles(tuple(paths.values()), tuple(passed_over))
+
+
+def _check_name(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{str(path)!r}: its name is no text in UTF-8; rename it") from error
 
 
 def _in_order(paths: Iterable[Path]) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -19,13 +20,16 @@ from battsweep.cli.ingest_words import cells_lines
 from battsweep.cli.main import main
 from battsweep.errors import DataError, SpecError
 from battsweep.store.cells import cell_records, read_cell, write_cell
-from battsweep.store.check import check
+from battsweep.store.check import check, rebuild
+from battsweep.store.index import Index
 from battsweep.store.indexing import index_measured
 from battsweep.store.layout import create_store
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
 from measured_cells import cell, source
 
+_SHARED = [up / "shared" / "data" for up in Path(__file__).parents]
+SHARED = next((one for one in _SHARED if one.is_dir()), _SHARED[0])
 DAY_MS = 1_647_043_200_000
 HEADER = "timestamp,SITE,ASSET,COMPONENT,signal_name,VALUE\n"
 
@@ -129,6 +133,16 @@ def test_files_come_in_the_order_of_their_numbers_and_each_once(tmp_path):
     names = [path.relative_to(tmp_path).as_posix() for path in given.paths]
     assert names == ["part2.csv", "part10.csv", "sub/part1.csv"]
     assert [path.name for path in given.passed_over] == ["SOURCE.md"]
+
+
+def test_a_file_whose_name_is_no_text_is_refused(tmp_path):
+    path = os.fsencode(tmp_path) + b"/\xff.csv"
+    try:
+        Path(os.fsdecode(path)).write_text("1")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    with pytest.raises(DataError, match=r"udcff.csv': its name is no text"):
+        given_files([os.fsdecode(path)])
 
 
 class Lab:
@@ -278,6 +292,26 @@ def test_a_recipe_is_read_and_another_one_supersedes(tmp_path, capsys):
     recipe.write_text("nonsense = 1\n")
     assert main(line) == 2
     assert "odd.toml: nonsense" in capsys.readouterr().err
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data are not beside this checkout")
+def test_a_file_of_several_cells_goes_in_whole_and_the_index_can_be_made_anew(tmp_path, capsys):
+    path, store = SHARED / "messy_multi_cell" / "raw_cycling_data.csv", tmp_path / "lab"
+    assert main(["ingest", str(path), "--store", str(store)]) == 0
+    assert f"{store}: 4 cells: 4 new" in capsys.readouterr().out
+    assert main(["ingest", str(path), "--store", str(store), "--cell", "X"]) == 2
+    assert "all the cells in one file: CELL_A, CELL_B, CELL_C, CELL_D" in capsys.readouterr().err
+    for record in cell_records(store):
+        found = read_cell(store, record.cell)
+        assert found.record.cycles == found.series.column("cycle_count")[-1].as_py()
+        assert sum(found.steps.column("row_count").to_pylist()) == found.series.num_rows
+    with Index.open(store, write=False) as index:
+        before = index.rows()
+    rebuild(store)
+    with Index.open(store, write=False) as index:
+        assert index.rows() == before
+    assert check(store, deep=True) == []
 
 
 def test_a_cell_is_shown_with_its_cleaning_report(lab, capsys, tmp_path):
