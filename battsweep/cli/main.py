@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Sequence
 
 from battsweep.cli.check import add_check
+from battsweep.cli.ingest import add_ingest
 from battsweep.cli.logs import add_logs
 from battsweep.cli.plan import add_plan
 from battsweep.cli.plot import add_plot
@@ -26,6 +27,7 @@ _REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 _COMMANDS = (
     add_plan,
     add_run,
+    add_ingest,
     add_status,
     add_show,
     add_query,

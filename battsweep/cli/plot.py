@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from battsweep.cli import figures
+from battsweep.cli import cells, figures
 from battsweep.cli.arguments import add_command, add_store, add_where, known_name, wrong
 from battsweep.cli.loading import load_simulations
 from battsweep.cli.output import write_file
@@ -14,6 +14,7 @@ from battsweep.cli.selection import open_for, selected_tasks
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from battsweep.store.store import Store
 
@@ -26,6 +27,7 @@ _DRAW = {
     "cycles": figures.cycles,
     "fit": figures.fit,
 }
+_KINDS = (*_DRAW, "cell")
 _DESCRIPTION = """\
 Draw one of these, with a panel for each cell, model and protocol:
   voltage   curves against time or capacity, measured ones as dots (--y: another column)
@@ -33,6 +35,7 @@ Draw one of these, with a panel for each cell, model and protocol:
   heatmap   a summary (--colour) over two varied quantities (--x, --y)
   cycles    a summary of each cycle (--y) against its number
   fit       measured and simulated voltage before and after each fit, and the error
+  cell      a measured cell (--cell): voltage and current against time, capacity a cycle
 What is not said is chosen, and the command tells what it chose.
 """
 _EXAMPLES = """\
@@ -40,6 +43,7 @@ _EXAMPLES = """\
   battsweep plot STORE voltage --x capacity --colour rate --model SPMe -o voltage.pdf
   battsweep plot STORE summary --x "Negative electrode thickness [m]" --y "capacity [A.h]"
   battsweep plot STORE heatmap --where "rate == 1" -o map.svg
+  battsweep plot STORE cell --cell B0005 -o b0005.png
 """
 
 
@@ -49,12 +53,12 @@ def add_plot(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         subparsers,
         "plot",
         plot,
-        help="figures: voltage, summary, heatmap, cycles, fit",
+        help="figures: voltage, summary, heatmap, cycles, fit, cell",
         description=_DESCRIPTION,
         examples=_EXAMPLES,
     )
     add_store(parser)
-    parser.add_argument("kind", metavar="KIND", choices=tuple(_DRAW), help=", ".join(_DRAW))
+    parser.add_argument("kind", metavar="KIND", choices=_KINDS, help=", ".join(_KINDS))
     add_where(parser)
     for name in _LABELS:
         parser.add_argument(f"--{name}", metavar="NAME", help=f"only tasks of this {name}")
@@ -81,16 +85,23 @@ def plot(arguments: argparse.Namespace) -> int:
             f"{output}: cannot write {output.suffix!r}; use {', '.join(_ENDINGS)}",
         )
     choices = figures.Choices(arguments)
+    if arguments.kind == "cell":
+        with open_for(arguments) as store:
+            return _write(output, cells.figure_of(store, arguments.cell), [])
     with open_for(arguments) as store:
         selected = selected_tasks(store, arguments.where, arguments.sweep)
         tasks = _of_kind(store, _narrowed(selected, arguments), arguments.kind)
         figure = _DRAW[arguments.kind](store, tasks, choices)
+    return _write(output, figure, choices.said)
+
+
+def _write(output: Path, figure: Figure, said: list[str]) -> int:
     from battsweep.analysis.style import encode
 
     write_file(output, encode(figure, output.suffix.lower().removeprefix(".")))
     print(f"{output}: {figure.get_suptitle()}")
-    if choices.said:
-        print(f"chosen: {', '.join(choices.said)}")
+    if said:
+        print(f"chosen: {', '.join(said)}")
     return 0
 
 

@@ -12,7 +12,8 @@ from battsweep.cli.selection import open_for, selected_tasks
 _DESCRIPTION = """\
 Ask the store's index in SQL (SQLite's, read-only), or give the tasks that meet a condition.
 Views to ask: all_tasks, cycles_of_cell, simulation_vs_measured, parameter_sets_by_model,
-default_parameter_curves, failures. SQL "-" reads the query from standard input.
+default_parameter_curves, failures; of measured data: measured_cells, every_cycle_of_cell,
+telemetry. SQL "-" reads the query from standard input.
 """
 _EXAMPLES = """\
   battsweep query STORE "SELECT model, count(*) AS tasks FROM all_tasks GROUP BY model"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from battsweep.cli.arguments import add_command, add_store
-from battsweep.cli.output import print_json
+from battsweep.cli import cells
+from battsweep.cli.arguments import add_command, add_store, wrong
+from battsweep.cli.output import print_json, write_file
 from battsweep.cli.progress import duration
 from battsweep.cli.selection import open_for
 
@@ -22,6 +24,7 @@ _EXAMPLES = """\
   battsweep show STORE 17                    task number 17
   battsweep show STORE 3f9a0c                by the first digits of its id
   battsweep show STORE 17 --script > task17.py
+  battsweep show STORE --cell B0005 --html b0005.html
 """
 
 
@@ -31,12 +34,19 @@ def add_show(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         subparsers,
         "show",
         show,
-        help="one task in full, or as a plain-PyBaMM script",
-        description="Show one task: what was varied, every attempt, its summary.",
+        help="one task in full, or as a plain-PyBaMM script; or a measured cell",
+        description="Show one task: what was varied, every attempt, its summary.\n"
+        "Or, with --cell, a measured cell: where it is from, and what cleaning did to it.",
         examples=_EXAMPLES,
     )
     add_store(parser)
-    parser.add_argument("task", metavar="TASK", help="its number, or first digits of its id")
+    parser.add_argument(
+        "task", metavar="TASK", nargs="?", help="its number, or first digits of its id"
+    )
+    cells.add_cell(parser, help="a measured cell: summary and cleaning report")
+    parser.add_argument(
+        "--html", metavar="FILE", type=Path, help="with --cell: a page with pictures"
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON document")
     form.add_argument(
@@ -45,7 +55,13 @@ def add_show(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def show(arguments: argparse.Namespace) -> int:
-    """Print the task."""
+    """Print the task, or the cell."""
+    if (arguments.task is None) == (arguments.cell is None):
+        raise wrong("show", "give a TASK or --cell NAME, one of them")
+    if arguments.cell is not None:
+        return _show_cell(arguments)
+    if arguments.html is not None:
+        raise wrong("--html", "is for --cell")
     with open_for(arguments) as store:
         record = store.task(arguments.task)
         if arguments.script:
@@ -59,6 +75,26 @@ def show(arguments: argparse.Namespace) -> int:
         print_json({**asdict(record), "attempts": listed})
     else:
         print("\n".join(describe(record, attempts)))
+    return 0
+
+
+def _show_cell(arguments: argparse.Namespace) -> int:
+    from battsweep.cli.cell_report import cell_document, describe_cell
+
+    if arguments.script:
+        raise wrong("--script", "is for a task")
+    with open_for(arguments) as store:
+        cell = store.cell(cells.known_cell(store, arguments.cell))
+    lines = describe_cell(cell)
+    if arguments.html is not None:
+        from battsweep.analysis.cell_page import cell_page
+
+        page = cell_page(cell.record.cell, cell.series, cell.cycles, cell.changes, lines)
+        write_file(arguments.html, page.encode())
+    if arguments.json:
+        print_json(cell_document(cell))
+    else:
+        print("\n".join(lines))
     return 0
 
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from battsweep.cli import cells
 from battsweep.cli.arguments import add_command, add_output, add_store, add_where, wrong
 from battsweep.cli.loading import (
     load_fits,
@@ -14,7 +15,7 @@ from battsweep.cli.loading import (
     load_varied,
     rmse_asked,
 )
-from battsweep.cli.output import table_format, write_tables
+from battsweep.cli.output import table_format, write_table, write_tables
 from battsweep.cli.selection import open_for, selected_tasks, sweep_asked
 from battsweep.errors import Fault, SpecError
 
@@ -23,7 +24,17 @@ if TYPE_CHECKING:
 
     from battsweep.store.store import Store
 
-NAMES = ("tasks", "cycles", "failures", "parameters", "fits", "rmse", "proof", "sweeps")
+NAMES = (
+    "tasks",
+    "cycles",
+    "failures",
+    "parameters",
+    "fits",
+    "rmse",
+    "proof",
+    "sweeps",
+    *cells.TABLES,
+)
 _WITHOUT_WHERE = ("parameters", "sweeps")
 _DESCRIPTION = """\
 Write one of these tables:
@@ -36,11 +47,16 @@ Write one of these tables:
               curves; for fits: before and after
   proof       a row a compared task and variable: how far from plain PyBaMM
   sweeps      the sweeps in the store
+  cells       a row a measured cell: files, rows, cycles, what cleaning changed
+  cell-cycles, cell-steps
+              a row a cycle or step of measured cells (--cell: of one)
+  telemetry   a row a day and signal, with the Parquet file that has its samples
 """
 _EXAMPLES = """\
   battsweep table STORE tasks --where "status == 'done'" -o tasks.parquet
   battsweep table STORE failures
   battsweep table STORE rmse --format markdown
+  battsweep table STORE cell-cycles --cell B0005 -o b0005.csv
 """
 
 
@@ -57,6 +73,7 @@ def add_table(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add_store(parser)
     parser.add_argument("name", metavar="NAME", choices=NAMES, help=", ".join(NAMES))
     add_where(parser)
+    cells.add_cell(parser, help="only this measured cell (cell-cycles, cell-steps)")
     add_output(parser)
 
 
@@ -65,7 +82,14 @@ def table(arguments: argparse.Namespace) -> int:
     name, where = arguments.name, arguments.where
     if where is not None and name in _WITHOUT_WHERE:
         raise wrong("--where", f"selects tasks; the table {name!r} has none")
+    if name in cells.TABLES and (where is not None or arguments.sweep is not None):
+        raise wrong("--where", f"and --sweep select tasks; the table {name!r} has none")
+    if name not in cells.TABLES and arguments.cell is not None:
+        raise wrong("--cell", f"is for cell-cycles and cell-steps; use --where for {name!r}")
     with open_for(arguments) as store:
+        if name in cells.TABLES:
+            write_table(cells.table_of(store, name, arguments.cell), arguments)
+            return 0
         sweep = sweep_asked(store, arguments.sweep)
         if name == "rmse":
             tasks = selected_tasks(store, where, sweep)

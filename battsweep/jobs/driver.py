@@ -109,8 +109,8 @@ def run_plan(
                 if again and not stop.asked:
                     driver.drive(Queue(again, workers=workers), stop, on_progress)
                 log.write(f"done {progress.done}, failed {progress.failed}, left {progress.left}")
-            if driver.lost_workers:
-                index.reconcile()  # what they wrote and did not live to tell of
+            # What workers wrote and did not live to tell of; what was ingested meanwhile.
+            index.reconcile() if driver.lost_workers else index.reconcile_measured()
     return progress
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from battsweep.errors import StoreError
+from battsweep.store.check_measured import check_measured
 from battsweep.store.checkpoints import left_over
 from battsweep.store.connect import connect_writing
 from battsweep.store.files import PART_SUFFIX, whole_file
+from battsweep.store.findings import Finding, rebuild_command
 from battsweep.store.index import Index, Reconciled, digest_and_size
 from battsweep.store.layout import index_path, inside, shard_paths, store_format
 from battsweep.store.lock import driver_lock
@@ -20,18 +20,6 @@ from battsweep.store.sweeps import read_parameters, read_sweep_folder, sweep_fol
 
 LEFT_OVER_AFTER_S = 3600.0
 """Age from which a temporary file belongs to nobody who still writes."""
-
-Kind = Literal["missing", "unknown", "damaged", "index", "left over"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as it should be, and the command that mends it."""
-
-    kind: Kind
-    path: str
-    message: str
-    mend: str
 
 
 def check(store: Path, deep: bool = False) -> list[Finding]:
@@ -50,11 +38,12 @@ def check(store: Path, deep: bool = False) -> list[Finding]:
     try:
         index = Index.open(store, write=False)
     except StoreError as error:
-        mend = _rebuild(store)
+        mend = rebuild_command(store)
         return [*findings, Finding("index", str(index_path(store)), str(error), mend)]
     with index:
         findings += _shards(store, index, deep=deep)
         findings += _checkpoints(store, index)
+        findings += check_measured(store, index, deep=deep)
         if deep and not findings:
             # An index can be held only against files that are themselves right.
             findings += _index(store, index)
@@ -95,7 +84,7 @@ def _shards(store: Path, index: Index, *, deep: bool) -> list[Finding]:
         path = inside(store, shard)
         if shard not in on_disk:
             message = "the index knows it, but it is gone"
-            findings.append(Finding("missing", str(path), message, _rebuild(store)))
+            findings.append(Finding("missing", str(path), message, rebuild_command(store)))
         elif shard not in known:
             findings.append(_unknown(store, path))
         else:
@@ -126,11 +115,11 @@ def _unknown(store: Path, path: Path) -> Finding:
         verify_shard(path)
     except StoreError as error:
         return _damaged(store, path, str(error))
-    return Finding("unknown", str(path), "the index does not know it yet", _rebuild(store))
+    return Finding("unknown", str(path), "the index does not know it yet", rebuild_command(store))
 
 
 def _damaged(store: Path, path: Path, message: str) -> Finding:
-    mend = f"rm {path} && {_rebuild(store)}  # then run the sweep again"
+    mend = f"rm {path} && {rebuild_command(store)}  # then run the sweep again"
     return Finding("damaged", str(path), message, mend)
 
 
@@ -174,13 +163,13 @@ def _index(store: Path, index: Index) -> list[Finding]:
     if verdict == "ok" and not differing:
         return []
     message = f"SQLite says {verdict!r}; differs from the shards in {differing}"
-    return [Finding("index", str(index_path(store)), message, _rebuild(store))]
+    return [Finding("index", str(index_path(store)), message, rebuild_command(store))]
 
 
 def _left_over(store: Path) -> list[Finding]:
     oldest = time.time() - LEFT_OVER_AFTER_S
     return [
-        Finding("left over", str(path), "a write that was cut off", f"rm {path}")
+        Finding("left over", str(path), "a write that was cut off", f"rm -r {path}")
         for path in sorted(store.rglob(f".*{PART_SUFFIX}"))
         if path.stat().st_mtime < oldest
     ]
@@ -192,7 +181,3 @@ def _checkpoints(store: Path, index: Index) -> list[Finding]:
         Finding("left over", str(folder), message, f"rm -r {folder}")
         for folder in left_over(store, index.finished)
     ]
-
-
-def _rebuild(store: Path) -> str:
-    return f"battsweep check {store} --rebuild"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -60,7 +60,8 @@ def connect_reading(path: Path) -> sqlite3.Connection:
     """Return a connection that only reads and sees what a driver commits meanwhile.
 
     On a medium that cannot be written, it reads the file as it is; where a
-    driver has locked it (on a network file system), a copy as of now.
+    driver has locked it (on a network file system), a copy as of now. So it
+    does where an older battsweep made it: what writes next brings it up to date.
 
     Raises
     ------
@@ -78,7 +79,8 @@ def connect_reading(path: Path) -> sqlite3.Connection:
             else:
                 connection = _open(f"file:{quote(str(path))}?mode=ro&immutable=1")
         try:
-            _check_version(connection, path)
+            if _check_version(connection, path) < len(MIGRATIONS):
+                connection = _newest(connection, path)
         except BaseException:
             connection.close()
             raise
@@ -173,6 +175,15 @@ def _snapshot(path: Path) -> sqlite3.Connection:
             pass
         connection.close()
     raise StoreError(f"{path}: a driver is writing it all the time; try again in a moment")
+
+
+def _newest(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
+    """Return a copy in memory, with the newest schema, of an index made by an older battsweep."""
+    with closing(connection):
+        memory = sqlite3.connect(":memory:", isolation_level=None)
+        connection.backup(memory)
+    migrate(memory, path)
+    return memory
 
 
 def _at_rest(path: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -43,13 +44,47 @@ def whole_file(path: Path) -> Generator[Path]:
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
+        _sync_file(part)
         part.replace(path)
         _sync_folder(path.parent)
     except BaseException as error:
         with suppress(OSError):
             part.unlink()
+        if isinstance(error, OSError):
+            raise refusal(path, error) from error
+        raise
+
+
+@contextmanager
+def whole_folder(path: Path, staging: Path | None = None) -> Generator[Path]:
+    """Yield a temporary folder beside ``path`` or in ``staging``; on success, make it ``path``.
+
+    All that was written in it is on the disk before it counts. On any error
+    it goes.
+
+    Raises
+    ------
+    FileExistsError
+        If another has made ``path`` meanwhile.
+    StoreError
+        If the file system refuses.
+    """
+    staging = staging or path.parent
+    make_folder(path.parent)
+    make_folder(staging)
+    part = staging / f".{path.name}.{uuid.uuid4().hex}{PART_SUFFIX}"
+    try:
+        part.mkdir(mode=0o700)
+        yield part
+        for file in part.rglob("*"):
+            _sync_folder(file) if file.is_dir() else _sync_file(file)
+        _sync_folder(part)
+        part.rename(path)
+        _sync_folder(path.parent)
+    except BaseException as error:
+        shutil.rmtree(part, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise FileExistsError(error.errno, error.strerror, str(path)) from error
         if isinstance(error, OSError):
             raise refusal(path, error) from error
         raise
@@ -79,6 +114,11 @@ def refusal(path: Path, error: OSError) -> StoreError:
     """Return our error for what the file system says of ``path``."""
     way_out = _WAYS_OUT.get(error.errno or 0, "check the file system, then run again")
     return StoreError(f"{path}: {error.strerror or error}; {way_out}")
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

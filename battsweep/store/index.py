@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from battsweep.errors import StoreError
+from battsweep.store.cell_index import reconcile_cells
 from battsweep.store.connect import (
     connect_memory,
     connect_reading,
@@ -28,16 +29,23 @@ from battsweep.store.receipts import Receipt
 from battsweep.store.schema import TABLES
 from battsweep.store.shards import read_header, verify_shard
 from battsweep.store.sweeps import SweepRecord, read_sweep_folder, sweep_folders
+from battsweep.store.telemetry_index import reconcile_telemetry
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What `Index.reconcile` found: how many were new, which were gone, what is wrong."""
+    """What `Index.reconcile` found: how many were new, which were gone, what is wrong.
+
+    ``measured`` counts the measured cells and telemetry files that changed; what
+    is damaged of these stands in the way of no sweep, so it is told apart.
+    """
 
     sweeps: int
     shards: int
     forgotten: tuple[str, ...]
     problems: tuple[str, ...]
+    measured: int = 0
+    measured_problems: tuple[str, ...] = ()
 
 
 class Index:
@@ -143,7 +151,20 @@ class Index:
                 new_shards += 1
             except StoreError as error:
                 problems.append(str(error))
-        return Reconciled(new_sweeps, new_shards, tuple(gone), tuple(problems))
+        measured, damaged = self.reconcile_measured()
+        return Reconciled(
+            new_sweeps, new_shards, tuple(gone), tuple(problems), measured, tuple(damaged)
+        )
+
+    def reconcile_measured(self) -> tuple[int, list[str]]:
+        """Make the index agree with the measured cells' and telemetry's files alone.
+
+        Returns how many of them changed, and what is damaged; that is left out.
+        """
+        with self._errors():
+            cells, damaged = reconcile_cells(self.connection, self.store)
+            files, others = reconcile_telemetry(self.connection, self.store)
+        return cells + files, damaged + others
 
     def finished(self, task_ids: Iterable[str]) -> set[str]:
         """Return those of some tasks that are done or failed: they need no computing."""

@@ -148,6 +148,21 @@ def measured_path(cell: str, name: str, digest: str) -> Path:
     return Path("measured", file_name(cell), f"{file_name(name)}-{digest[:8]}.parquet")
 
 
+def cell_folder(store: Path, cell: str) -> Path:
+    """Return the folder of a measured cell's histories."""
+    return store / "measured" / file_name(cell)
+
+
+def generation_folder(store: Path, cell: str, generation: int) -> Path:
+    """Return the folder of one generation of a measured cell's history."""
+    return cell_folder(store, cell) / f"g{generation:06d}"
+
+
+def telemetry_folder(store: Path) -> Path:
+    """Return the folder with a folder for each ingested file of telemetry."""
+    return store / "telemetry"
+
+
 def logs_folder(store: Path) -> Path:
     """Return the folder of logs."""
     return store / "logs"

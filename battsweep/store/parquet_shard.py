@@ -39,8 +39,16 @@ class _Sealed:
     body_size: int
 
 
-def encode(table: pa.Table, groups: Sequence[tuple[int, int]], header: Mapping[str, str]) -> bytes:
-    """Return a Parquet file with a row group for each (start, count) of ``groups``."""
+def encode(
+    table: pa.Table,
+    groups: Sequence[tuple[int, int]],
+    header: Mapping[str, str],
+    dictionaries: Sequence[str] = ("task_id",),
+) -> bytes:
+    """Return a Parquet file with a row group for each (start, count) of ``groups``.
+
+    Columns ``dictionaries`` hold few values that repeat.
+    """
     sink = pa.BufferOutputStream()
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     with pq.ParquetWriter(
@@ -48,7 +56,7 @@ def encode(table: pa.Table, groups: Sequence[tuple[int, int]], header: Mapping[s
         table.schema,
         compression="zstd",
         compression_level=3,
-        use_dictionary=["task_id"],
+        use_dictionary=list(dictionaries),
         use_byte_stream_split=floats,
         write_page_checksum=True,
     ) as writer:
@@ -108,7 +116,7 @@ def read_ranges(
         metadata = sealed.metadata
         names = metadata.schema.to_arrow_schema().names
         wanted = [name for name in columns if name in names] if columns is not None else names
-        indices = [names.index(name) for name in wanted]
+        indices = _leaves(metadata, wanted)
         pieces = [metadata.schema.to_arrow_schema().empty_table().select(wanted)]
         with pq.ParquetFile(file, metadata=metadata, page_checksum_verification=True) as parquet:
             start = 0
@@ -128,6 +136,13 @@ def read_ranges(
                     pieces += [rows.slice(first, count) for first, count in inside]
                 start = stop
     return pa.concat_tables(pieces)
+
+
+def _leaves(metadata: pq.FileMetaData, names: Sequence[str]) -> list[int]:
+    """Return the numbers of the column chunks of some columns; a nested one has several."""
+    paths = [metadata.schema.column(k).path for k in range(metadata.num_columns)]
+    inside = tuple(f"{name}." for name in names)
+    return [k for k, path in enumerate(paths) if path in names or path.startswith(inside)]
 
 
 def _verify(file: BinaryIO, sealed: _Sealed, group: int, columns: Sequence[int]) -> None:

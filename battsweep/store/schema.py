@@ -25,6 +25,13 @@ from __future__ import annotations
 
 import sqlite3
 
+from battsweep.store.measured_schema import (
+    MEASURED_TABLE_NAMES,
+    MEASURED_TABLES,
+    MEASURED_VIEW_NAMES,
+    MEASURED_VIEWS,
+)
+
 APPLICATION_ID = 0x42535750  # "BSWP"
 
 _TABLES = """
@@ -220,7 +227,14 @@ CREATE VIEW failures AS
 
 _STRICT = sqlite3.sqlite_version_info >= (3, 37)
 
-MIGRATIONS = ((_TABLES if _STRICT else _TABLES.replace("STRICT", "")) + _VIEWS,)
+
+def _script(tables: str, views: str) -> str:
+    """Return SQL that any SQLite understands: tables are strict from 3.37 on."""
+    plain = tables.replace("STRICT, ", "").replace("STRICT", "")
+    return (tables if _STRICT else plain) + views
+
+
+MIGRATIONS = (_script(_TABLES, _VIEWS), _script(MEASURED_TABLES, MEASURED_VIEWS))
 """What makes an index of version n one of version n + 1; PRAGMA user_version counts."""
 
 TABLES = (
@@ -235,6 +249,7 @@ TABLES = (
     "standing",
     "cycle",
     "proof",
+    *MEASURED_TABLE_NAMES,
 )
 
 VIEWS = (
@@ -245,4 +260,5 @@ VIEWS = (
     "default_parameter_curves",
     "proofs",
     "failures",
+    *MEASURED_VIEW_NAMES,
 )

@@ -14,6 +14,8 @@ import pyarrow as pa
 
 from battsweep.errors import StoreError
 from battsweep.store import queries
+from battsweep.store.cell_frames import cells_frame, parts_frame, telemetry_frame
+from battsweep.store.cells import MeasuredCell, read_cell
 from battsweep.store.connect import connect_reading, index_errors
 from battsweep.store.distrust import proofs_frame
 from battsweep.store.index import Index
@@ -23,6 +25,7 @@ from battsweep.store.receipts import Receipt
 from battsweep.store.records import TaskRecord, find_task, receipts_of
 from battsweep.store.selection import places_by_condition, places_by_id, read_places
 from battsweep.store.status import Status, finished_since, status_of
+from battsweep.store.telemetry_reading import Moment, read_alerts_of, read_samples_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -164,6 +167,65 @@ class Store:
         with self._errors():
             record = find_task(self.path, self.connection, str(prefix))
             return receipts_of(self.path, self.connection, record.task_id)
+
+    def cells(self) -> pd.DataFrame:
+        """Return a row a measured cell: rows, cycles, steps, what cleaning changed, files."""
+        return cells_frame(self.path)
+
+    def cell(self, name: str) -> MeasuredCell:
+        """Return a measured cell: its series, steps, cycles and changes as Arrow tables.
+
+        Raises
+        ------
+        StoreError
+            If there is no such cell, or a file of it is damaged.
+        """
+        return read_cell(self.path, name)
+
+    def cell_cycles(self, name: str | None = None) -> pd.DataFrame:
+        """Return a row a cycle of a measured cell, or of all."""
+        return parts_frame(self.path, "cycles", name)
+
+    def cell_steps(self, name: str | None = None) -> pd.DataFrame:
+        """Return a row a step of a measured cell, or of all."""
+        return parts_frame(self.path, "steps", name)
+
+    def telemetry(
+        self,
+        signal: str | None = None,
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        component: int | None = None,
+        faults: bool = False,
+    ) -> pa.Table:
+        """Return telemetry's samples from ``start`` until before ``end``, in UTC.
+
+        They are in order of signal, day, site, asset, component, time and
+        value. Those of faulty sensors are left out unless ``faults`` is true.
+
+        Raises
+        ------
+        StoreError
+            If there is no such signal, or a stored file is damaged.
+        """
+        return read_samples_of(
+            self.path, signal, start=start, end=end, component=component, faults=faults
+        )
+
+    def alerts(
+        self,
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        component: int | None = None,
+    ) -> pa.Table:
+        """Return telemetry's alerts from ``start`` until before ``end``, by time."""
+        return read_alerts_of(self.path, start=start, end=end, component=component)
+
+    def telemetry_parts(self) -> pd.DataFrame:
+        """Return a row a day and signal of each file of telemetry, with its Parquet file."""
+        return telemetry_frame(self.path)
 
     def _errors(self) -> AbstractContextManager[None]:
         return index_errors(index_path(self.path))
