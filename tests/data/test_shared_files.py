@@ -73,7 +73,8 @@ def discharges(name):
 
 def test_nasas_first_cell_has_its_documented_discharges():
     _, cleaned, found = discharges("B0005")
-    assert len(found) == cleaned.cycles.num_rows == 168
+    assert len(found) == 168
+    assert cleaned.cycles.num_rows == 169  # after the last discharge there is a charge
     assert found.capacity_ah.iloc[0] == pytest.approx(1.8564874208, rel=1e-3)
     first = cleaned.cycles.column("discharge_capacity_ah").to_pylist()[0]
     assert first == pytest.approx(1.8564874208, rel=1e-3)
