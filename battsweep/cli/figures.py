@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _NO_SUMMARY = 'these tasks have no summary; the sweep file needs summary = ["capacity"]'
 _HANDY = 6
+_MOST_COMPARED = 6
 _LABELS = ["model", "cell", "protocol"]
 
 
@@ -75,6 +76,33 @@ def voltage(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:
         choices.said.append(f"--x {CAPACITY if capacity else 'time'}")
     measured = load_measured(store) if y == VOLTAGE.name else []
     return curve_figure(tasks, series, colour=colour, x=x, y=y, measured=measured)
+
+
+def compare(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:
+    """Return measured cycles and their replay."""
+    from battsweep.analysis.compare import compare_figure, comparison_table
+    from battsweep.analysis.series import by_task
+
+    compared = tasks.loc[comparison_table(tasks).index]
+    cycle = choices.arguments.cycle
+    if cycle is not None:
+        numbers = [] if "cycle" not in compared else compared["cycle"].dropna().unique().tolist()
+        if cycle not in numbers:
+            there = ", ".join(f"{number:g}" for number in sorted(numbers)) or "none"
+            raise wrong("--cycle", f"{cycle}: no such cycle is compared; there are {there}")
+        compared = compared[compared["cycle"] == cycle]
+    curves = [
+        curve
+        for curve in load_measured(store)
+        if ((compared["cell"] == curve.cell) & (compared["protocol"] == curve.protocol)).any()
+        and (cycle is None or curve.at.get("cycle") == cycle)
+    ]
+    if len(curves) > _MOST_COMPARED:
+        choices.said.append(f"the first {_MOST_COMPARED} of {len(curves)} measured curves")
+        curves = curves[:_MOST_COMPARED]
+    series = by_task(store.series([str(task_id) for task_id in compared["task_id"]]))
+    drawn = compared[compared["task_id"].isin(list(series))]
+    return compare_figure(drawn, series, curves)
 
 
 def summary(store: Store, tasks: pd.DataFrame, choices: Choices) -> Figure:

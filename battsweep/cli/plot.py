@@ -26,6 +26,7 @@ _DRAW = {
     "heatmap": figures.heatmap,
     "cycles": figures.cycles,
     "fit": figures.fit,
+    "compare": figures.compare,
 }
 _KINDS = (*_DRAW, "cell")
 _DESCRIPTION = """\
@@ -35,6 +36,7 @@ Draw one of these, with a panel for each cell, model and protocol:
   heatmap   a summary (--colour) over two varied quantities (--x, --y)
   cycles    a summary of each cycle (--y) against its number
   fit       measured and simulated voltage before and after each fit, and the error
+  compare   measured cycles and their replay: voltage, residual, current (--cycle: of one)
   cell      a measured cell (--cell): voltage and current against time, capacity a cycle
 What is not said is chosen, and the command tells what it chose.
 """
@@ -43,6 +45,7 @@ _EXAMPLES = """\
   battsweep plot STORE voltage --x capacity --colour rate --model SPMe -o voltage.pdf
   battsweep plot STORE summary --x "Negative electrode thickness [m]" --y "capacity [A.h]"
   battsweep plot STORE heatmap --where "rate == 1" -o map.svg
+  battsweep plot STORE compare --cell LGM50 --cycle 2
   battsweep plot STORE cell --cell B0005 -o b0005.png
 """
 
@@ -53,7 +56,7 @@ def add_plot(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         subparsers,
         "plot",
         plot,
-        help="figures: voltage, summary, heatmap, cycles, fit, cell",
+        help="figures: voltage, summary, heatmap, cycles, fit, compare, cell",
         description=_DESCRIPTION,
         examples=_EXAMPLES,
     )
@@ -67,6 +70,7 @@ def add_plot(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--y", metavar="NAME", help="what to lay along y")
     parser.add_argument("--colour", "--color", metavar="NAME", help="what the colour shows")
+    parser.add_argument("--cycle", metavar="N", type=int, help="with compare: this cycle only")
     parser.add_argument(
         "--output",
         "-o",

@@ -31,6 +31,7 @@ NAMES = (
     "parameters",
     "fits",
     "rmse",
+    "comparison",
     "proof",
     "sweeps",
     *cells.TABLES,
@@ -45,6 +46,8 @@ Write one of these tables:
   fits        a row a fit and parameter: start, fitted value, bounds
   rmse        a row a model and condition: best and median error against measured
               curves; for fits: before and after
+  comparison  a row a task that was held against a measured curve: overlap, RMSE, largest
+              error, bias, and the same by kind of step
   proof       a row a compared task and variable: how far from plain PyBaMM
   sweeps      the sweeps in the store
   cells       a row a measured cell: files, rows, cycles, what cleaning changed
@@ -108,6 +111,10 @@ def _frame(store: Store, name: str, where: str | None, sweep: str | None) -> pd.
     tasks = selected_tasks(store, where, sweep)
     if name == "tasks":
         return tasks
+    if name == "comparison":
+        from battsweep.analysis.compare import comparison_table
+
+        return comparison_table(tasks)
     if name == "cycles":
         return store.cycles(where=where, sweep=sweep)
     if name == "proof":

@@ -324,6 +324,8 @@ def _steps_of(table: pa.Table, cycle: int) -> tuple[str, ...]:
             word = "Charge" if kind == "cc_charge" else "Discharge"
             held = after is not None and str(after["step_kind"]).startswith("cv")
             ends = held or volts in (float(row["voltage_min_volt"]), float(row["voltage_max_volt"]))
+            if held and after is not None:
+                volts = float(after["voltage_end_volt"])
             until = f"until {volts:.4f} V" if ends else f"for {seconds:.6g} seconds"
             told.append(f"{word} at {amperes:.6g} A {until}")
         elif kind in ("cv_charge", "cv_discharge"):
