@@ -148,6 +148,13 @@ def _values(
         left = ~(np.isfinite(voltage) & np.isfinite(current))
     log.dropped("missing_values", rows[left], "a long gap, cut")
     if left.any():
+        log.count(
+            "missing_values",
+            {"column": "rows", **rules.of("missing_rows", "missing_s")},
+            found=int(left.sum()),
+            dropped=int(left.sum()),
+            told=f"{int(left.sum())} rows in long gaps, cut",
+        )
         log.warnings.append(f"{int(left.sum())} rows in long gaps of missing values are cut")
     columns: dict[str, Any] = {c.VOLTAGE.name: voltage, c.CURRENT.name: current}
     for name in _TEMPERATURES:

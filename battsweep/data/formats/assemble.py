@@ -74,7 +74,9 @@ def assemble(found: Columns, recipe: Recipe, *, name: str) -> list[RawCell]:
     table: dict[str, Any] = {}
     for role, column in _PLAIN.items():
         if role in found.values:
-            table[column.name] = _numbers(found, role, recipe)
+            values = _numbers(found, role, recipe)
+            if role in NEEDED or np.isfinite(values).any():
+                table[column.name] = values
     dates = _dates(found, recipe)
     table[c.TIME.name], notes = _times(found, recipe, dates)
     if dates is not None:

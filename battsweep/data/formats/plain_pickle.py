@@ -18,8 +18,8 @@ import numpy as np
 from battsweep.data.formats.source import UNPACKED_BYTES, Source, refusal
 
 _DEEPEST = 50
-_KINDS = "biufcSUM"
-"""NumPy's kinds of plain numbers, texts and dates; objects are not among them."""
+_KINDS = "biufcSU"
+"""NumPy's kinds of plain numbers and texts; objects are not among them."""
 
 
 class _Refused(pickle.UnpicklingError):
@@ -150,7 +150,6 @@ def load_plain(source: Source) -> Any:
 
 def _scan(source: Source) -> None:
     """Raise for names that are not known, and lengths that cannot be, before anything is made."""
-    strings: list[str] = []
     for code, argument, _ in pickletools.genops(source.data):
         if code.name in ("GLOBAL", "INST"):
             module, _, name = str(argument).partition(" ")
@@ -158,15 +157,8 @@ def _scan(source: Source) -> None:
                 raise _Refused(f"{module}.{name}")
         elif code.name in ("EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "NEXT_BUFFER"):
             raise _Refused(f"an object by reference ({code.name})")
-        elif code.name in ("LONG4", "LONG1") and isinstance(argument, int):
-            if argument.bit_length() > 4096:
-                raise _Refused("an integer of thousands of digits")
-        elif code.name == "STACK_GLOBAL" and len(strings) > 1:
-            module, name = strings[-2:]
-            if (module, name) not in _KNOWN:
-                raise _Refused(f"{module}.{name}")
-        if isinstance(argument, str) and "UNICODE" in code.name:
-            strings = [*strings[-1:], argument]
+        elif isinstance(argument, int) and argument.bit_length() > 4096:
+            raise _Refused("an integer of thousands of digits")
 
 
 def _plain(found: object, depth: int = 0) -> Any:
