@@ -16,8 +16,6 @@ from battsweep.sweep.load import load_sweep
 sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
 from measured_cells import cell
 
-from battsweep.store.cells import write_cell
-
 SWEEP = """
 name = "few"
 [cells.LGM50-01]
@@ -42,7 +40,7 @@ def test_a_driver_takes_in_what_was_ingested_meanwhile(tmp_path):
     def ingest(*_):
         if not told:
             write_cell(store, *cell())
-            told.append(index_measured(store))
+            told.append(index_measured(store, patience_s=0.1))
 
     plan = make_plan(load_sweep(tmp_path / "few.toml"))
     progress = run_plan(plan, store, workers=1, on_chunk=ingest)

@@ -142,7 +142,7 @@ def test_what_is_ingested_under_a_driver_is_indexed_after_it(store):
         pass
     with driver_lock(store) as driver:
         write_cell(store, *cell())
-        assert f"process {driver.pid}" in index_measured(store)
+        assert f"process {driver.pid}" in index_measured(store, patience_s=0.1)
         assert read_cell(store, "LGM50-01").record.rows == 60
         assert [finding.kind for finding in check(store)] == ["unknown"]
     assert index_measured(store) == ""
