@@ -153,6 +153,7 @@ def _take_cells(
     recipe = None if arguments.recipe is None else load_recipe(arguments.recipe)
     cleaning = settings_of(recipe.cleaning if recipe is not None else None)
     settings = {
+        "battsweep": _version(),
         "cleaning": asdict(cleaning),
         "recipe": None if recipe is None else recipe.model_dump(mode="json"),
     }
@@ -166,6 +167,16 @@ def _take_cells(
             done.cells += written
             if written and not arguments.json:
                 print("\n".join(cells_lines(written)), flush=True)
+
+
+def _version() -> str:
+    """Return battsweep's version: another one may clean otherwise."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("battsweep")
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _take_telemetry(
