@@ -20,12 +20,13 @@ from battsweep.data.columns import (
     STEP_KIND,
     TESTER_STATE,
     TIME,
+    UNIX_TIME,
     column_named,
 )
 from battsweep.errors import StoreError
 from battsweep.store import parquet_shard
-from battsweep.store.histories import CellRecord, Segment, decode_history
-from battsweep.store.json_text import to_json
+from battsweep.store.histories import CellRecord, Segment, StoredFile, decode_history
+from battsweep.store.json_text import plain, to_json
 from battsweep.store.layout import file_name, generation_folder
 
 Part = Literal["series", "steps", "cycles", "changes", "impedance"]
@@ -81,6 +82,38 @@ def encode_tables(raw: RawCell, tables: Mapping[str, pa.Table]) -> dict[str, tup
         data = parquet_shard.encode(plain_table, groups, header, dictionaries=words)
         encoded[name] = table.num_rows, data
     return encoded
+
+
+def segment_of(
+    raw: RawCell,
+    clean: CleanCell,
+    encoded: Mapping[str, tuple[int, bytes]],
+    settings: Mapping[str, object],
+) -> Segment:
+    """Return what is said of a segment that is about to be written; of no generation yet."""
+    times = clean.series.column(TIME.name).to_numpy()
+    unix = _ends(clean.series, UNIX_TIME.name)
+    return Segment(
+        generation=0,
+        format=raw.format,
+        sources=raw.sources,
+        files={
+            name: StoredFile(rows, len(data), sha256(data).hexdigest())
+            for name, (rows, data) in encoded.items()
+        },
+        cycles=clean.cycles.num_rows,
+        steps=clean.steps.num_rows,
+        first_s=float(times[0]) if len(times) else 0.0,
+        last_s=float(times[-1]) if len(times) else 0.0,
+        interval_s=float(np.median(np.diff(times))) if len(times) > 1 else 1.0,
+        first_unix_s=unix[0],
+        last_unix_s=unix[1],
+        rules=clean.rules,
+        warnings=clean.warnings,
+        notes=raw.notes,
+        info=plain(raw.info),
+        settings=plain(settings),
+    )
 
 
 def read_part(
@@ -164,6 +197,16 @@ def verify_generation(folder: Path) -> CellRecord:
             except _DAMAGE as error:
                 raise _damaged(store, path, record, error) from error
     return record
+
+
+def _ends(series: pa.Table, name: str) -> tuple[float | None, float | None]:
+    """Return a column's first and last value, if both are finite."""
+    if name not in series.column_names or not series.num_rows:
+        return None, None
+    first, last = series.column(name)[0].as_py(), series.column(name)[-1].as_py()
+    if first is None or last is None or not np.isfinite([first, last]).all():
+        return None, None
+    return float(first), float(last)
 
 
 def _shifted(table: pa.Table, segment: Segment) -> pa.Table:
