@@ -51,7 +51,10 @@ def add_plan(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         " core-hours, wall time, memory and disk of the whole",
     )
     parser.add_argument(
-        "--store", metavar="DIR", type=Path, help="with --pilot: keep its results there"
+        "--store",
+        metavar="DIR",
+        type=Path,
+        help="measured cells are there; with --pilot: keep its results there",
     )
     parser.add_argument(
         "--workers", metavar="N", type=_count, help="with --pilot: workers (default: one a core)"
@@ -69,12 +72,11 @@ def main(args: argparse.Namespace) -> int:
     """Print the plan, or what a pilot of it found."""
     if args.pilot is not None:
         return _pilot(args)
-    for option in ("store", "workers"):
-        if vars(args)[option] is not None:
-            raise wrong(f"--{option}", "goes with --pilot N; plan alone computes nothing")
+    if args.workers is not None:
+        raise wrong("--workers", "goes with --pilot N; plan alone computes nothing")
     from battsweep.jobs.plan import make_plan
 
-    plan = make_plan(load(args.sweep))
+    plan = make_plan(load(args.sweep, args.store))
     if args.json:
         json.dump(as_json(plan), sys.stdout, indent=1)
         print()
@@ -90,7 +92,9 @@ def _pilot(args: argparse.Namespace) -> int:
 
     if args.csv:
         raise wrong("--csv", "lists tasks, a pilot estimates; use --json, or leave out --pilot")
-    found = pilot.run(load(args.sweep), args.pilot, store=args.store, workers=args.workers)
+    found = pilot.run(
+        load(args.sweep, args.store), args.pilot, store=args.store, workers=args.workers
+    )
     if args.json:
         print_json(pilot.as_json(found, args.store))
     else:

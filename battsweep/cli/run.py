@@ -64,7 +64,7 @@ def main(args: argparse.Namespace) -> int:
     """Plan, compute, and say how it went."""
     from battsweep.slurm.environment import allotted_cores
 
-    sweep = load(args.sweep)
+    sweep = load(args.sweep, args.store)
     store = args.store or Path(f"{sweep.name}-store")
     workers = args.workers or allotted_cores()
 

@@ -7,14 +7,25 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from battsweep.errors import Fault
+    from battsweep.store.store import Store
     from battsweep.sweep.spec import Sweep
 
 
-def load(path: Path) -> Sweep:
-    """Return the sweep in a file; see `battsweep.sweep.load.load_sweep`."""
+def load(path: Path, store: Path | None = None) -> Sweep:
+    """Return the sweep in a file; see `battsweep.sweep.load.load_sweep`.
+
+    Measured cells are those of ``store``, or of the one that the sweep goes to by default.
+    """
     from battsweep.sweep.load import load_sweep
 
-    return load_sweep(path, further=_ask_pybamm)
+    def cells(name: str) -> Store | None:
+        from battsweep.store.layout import is_store
+        from battsweep.store.store import open_store
+
+        where = store or Path(f"{name}-store")
+        return open_store(where) if is_store(where) else None
+
+    return load_sweep(path, further=_ask_pybamm, measured=cells)
 
 
 def _ask_pybamm(readable: Sweep) -> tuple[Fault, ...]:

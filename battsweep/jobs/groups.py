@@ -167,7 +167,8 @@ class Grouper:
         capacity = task.parameters.get(CAPACITY, content.get(CAPACITY))
         protocol, duration = task.procedure, 0.0
         soc = protocol.initial_soc
-        steps = take_apart(self._protocols[task.protocol].steps, protocol.steps)
+        template = self._protocols[task.protocol]
+        steps = take_apart(protocol.steps if template.replays else template.steps, protocol.steps)
         if protocol.kind == "constant":
             amperes = current_a(protocol.current, float(capacity or 0))
             inputs[CURRENT] = amperes if protocol.direction == "discharge" else -amperes

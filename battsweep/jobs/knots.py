@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from battsweep.sweep.polyline import corners
+
 Array = NDArray[np.float64]
 
 SHARE_OF_RTOL = 5.0
@@ -32,7 +34,7 @@ def stops(times_s: Array, values: Array, *, rtol: float) -> Array:
     charge = _charge(times_s, values)
     drift = rtol * float(np.ptp(charge))
     for _ in range(_HALVINGS):
-        kept = _corners(times_s, values, allowed)
+        kept = corners(times_s, values, allowed)
         lines = np.interp(times_s, times_s[kept], values[kept])
         if np.max(np.abs(_charge(times_s, lines) - charge)) <= drift:
             return times_s[kept]
@@ -43,29 +45,3 @@ def stops(times_s: Array, values: Array, *, rtol: float) -> Array:
 def _charge(times_s: Array, values: Array) -> Array:
     pieces = np.diff(times_s) * (values[:-1] + values[1:]) / 2
     return np.concatenate([[0.0], np.cumsum(pieces)])
-
-
-def _corners(times_s: Array, values: Array, allowed: float) -> list[int]:
-    """Return the points of a polyline that is within ``allowed`` of all others.
-
-    From each corner, the next is the furthest point that a straight line
-    reaches so; the slopes that still pass every point on the way form a cone.
-    """
-    times, heights = times_s.tolist(), values.tolist()
-    slack = allowed + 1e-12 * max(map(abs, heights))  # of points on a line, rounding
-    corners, last = [0], len(times) - 1
-    while corners[-1] < last:
-        start = corners[-1]
-        low, high = -np.inf, np.inf
-        furthest = start + 1
-        for point in range(start + 1, last + 1):
-            seconds = times[point] - times[start]
-            rise = heights[point] - heights[start]
-            if low <= rise / seconds <= high:
-                furthest = point
-            low = max(low, (rise - slack) / seconds)
-            high = min(high, (rise + slack) / seconds)
-            if low > high:
-                break
-        corners.append(furthest)
-    return corners

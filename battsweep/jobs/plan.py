@@ -10,6 +10,7 @@ from battsweep.errors import Fault, SpecError
 from battsweep.jobs.catalogue import Catalogue, catalogue
 from battsweep.jobs.compiled import is_kept, pays
 from battsweep.jobs.groups import CAPACITY, Curve, FitItem, Group, Grouper, Item, Place
+from battsweep.jobs.replay import settled
 from battsweep.jobs.sample import Placed
 from battsweep.sweep.expand import expand, fill
 from battsweep.sweep.identity import sweep_id
@@ -51,6 +52,7 @@ def make_plan(sweep: Sweep) -> Plan:
     SpecError
         With every fault found.
     """
+    sweep = settled(sweep)
     known = catalogue(sweep)
     tasks = tuple(expand(sweep, known.resolved))
     grouper = Grouper(sweep, known.resolved, known.models)

@@ -31,7 +31,7 @@ from battsweep.jobs.steps import (
 from battsweep.jobs.summarise import Array, Step, measured_times, summarise
 from battsweep.sweep.cycles import keeps_rows
 from battsweep.sweep.spec import Measured, Output
-from battsweep.sweep.summaries import parse_summary
+from battsweep.sweep.summaries import AGAINST_MEASURED, parse_summary
 
 VOLTAGE_LIMITS = ("event: Minimum voltage [V]", "event: Maximum voltage [V]")
 
@@ -289,7 +289,11 @@ def _joined(parts: list[Array]) -> Array:
 def summaries(
     solved: Solved, output: Output, measured: Measured | None, *, by_cycle: bool
 ) -> dict[str, Any]:
-    """Return ``summary`` and ``cycles``; of a failed task only those of its whole cycles."""
+    """Return ``summary`` and ``cycles``; of a failed task only those of its whole cycles.
+
+    Of a replayed cycle that could not be followed to its end, what was compared until
+    then stays; its overlap says how much that was.
+    """
     asked = [parse_summary(text) for text in output.summary]
     steps = solved.steps
     numbers = sorted({step.cycle for step in steps}) if by_cycle else []
@@ -300,7 +304,12 @@ def summaries(
         of_cycle = [step for step in steps if step.cycle == number]
         found = {summary.name: summarise(summary, of_cycle) for summary in asked}
         cycles.append({"cycle_count": float(number), **found})
-    whole = {s.name: summarise(s, steps, measured) for s in asked if solved.failure is None}
+    followed = measured is not None and bool(measured.kinds)
+    whole = {
+        s.name: summarise(s, steps, measured)
+        for s in asked
+        if solved.failure is None or (followed and s.kind in AGAINST_MEASURED)
+    }
     return {"summary": whole, "cycles": tuple(cycles)}
 
 

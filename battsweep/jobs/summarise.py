@@ -69,8 +69,10 @@ def _number(summary: Summary, steps: Sequence[Step], measured: Measured | None) 
             return _time_to(float(summary.threshold or 0), steps)
         case "health":
             return steps[-1].health.get(summary.name)
-        case "rmse":
-            return None if measured is None else rmse_mv(steps, measured)
+        case "rmse" | "max error" | "bias" if measured is not None:
+            return compared(summary.kind, steps, measured, summary.within)
+        case "rmse" | "max error" | "bias":
+            return None
         case "overlap":
             return None if measured is None else overlap(steps, measured)
     return _reduce(summary.kind, [_values(step, str(summary.variable)) for step in steps], steps)
@@ -194,6 +196,30 @@ def root_mean_square_mv(errors: Sequence[VoltageErrors]) -> float:
     seconds = np.concatenate([error.seconds for error in errors])
     squares = np.concatenate([error.errors_v for error in errors]) ** 2
     return 1e3 * float(np.sqrt(np.sum(squares * seconds) / np.sum(seconds)))
+
+
+def compared(
+    kind: str, steps: Sequence[Step], measured: Measured, within: str | None = None
+) -> float | None:
+    """Return the RMSE, largest error or bias in mV where both have values.
+
+    Simulated minus measured; means are over time. With ``within``, of the measured
+    points in steps of that kind only, None if the simulation reaches none.
+    """
+    whole = voltage_errors(steps, measured)
+    end = steps[-1].times_s[-1] - steps[0].times_s[0]
+    counts = measured_times(measured) <= end
+    if within is not None:
+        counts &= np.array(measured.kinds) == within
+    errors, seconds = whole.errors_v[counts], whole.seconds[counts]
+    if not errors.size:
+        return None
+    if kind == "max error":
+        return 1e3 * float(np.max(np.abs(errors)))
+    total = float(np.sum(seconds)) or 1.0
+    if kind == "bias":
+        return 1e3 * float(np.sum(errors * seconds)) / total
+    return 1e3 * float(np.sqrt(np.sum(errors**2 * seconds) / total))
 
 
 def rmse_mv(steps: Sequence[Step], measured: Measured) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from battsweep.data.columns import CURRENT, CURRENT_SIGN, TIME, VOLTAGE
+from battsweep.data.columns import CURRENT, CURRENT_SIGN, STEP_KIND, TIME, VOLTAGE
 from battsweep.errors import StoreError
 from battsweep.store.files import write_whole
 from battsweep.store.json_text import to_json
@@ -88,6 +88,9 @@ def _check_name(path: Path, record: MeasuredRecord, table: pa.Table) -> None:
         current_a=numbers(CURRENT.name),
         source=record.source,
         sha256=record.sha256,
+        kinds=tuple(table.column(STEP_KIND.name).to_pylist())
+        if STEP_KIND.name in table.column_names
+        else (),
     )
     if path.name != measured_path(record.cell, record.name, _digest(curve)).name:
         raise ValueError("its content is not what its name says")
@@ -96,6 +99,8 @@ def _check_name(path: Path, record: MeasuredRecord, table: pa.Table) -> None:
 def _digest(curve: Measured) -> str:
     """Return the sha256 of all that a curve says; 1 and 1.0 are the same here."""
     content = asdict(curve)
+    if not curve.kinds:
+        del content["kinds"]  # so that curves of older stores keep their names
     for name in ("times_s", "voltage_v", "current_a"):
         content[name] = [float(value) for value in content[name]]
     return sha256(to_json(content).encode()).hexdigest()
@@ -120,6 +125,9 @@ def _encode(record: MeasuredRecord, curve: Measured) -> bytes:
         },
     )
     arrays = [pa.array(numbers, pa.float64()) for numbers in kept.values()]
+    if curve.kinds:
+        schema = schema.append(pa.field(STEP_KIND.name, pa.string()))
+        arrays.append(pa.array(curve.kinds, pa.string()))
     sink = pa.BufferOutputStream()
     pq.write_table(
         pa.table(arrays, schema=schema), sink, compression="zstd", write_page_checksum=True

@@ -26,6 +26,7 @@ from battsweep.store.layout import (
 from battsweep.store.measured import write_measured
 from battsweep.sweep.identity import request_digest
 from battsweep.sweep.matching import measured_for
+from battsweep.sweep.replay import cycle_axis
 from battsweep.sweep.spec import Profile, Source, Sweep
 from battsweep.sweep.task import Resolved, Task
 
@@ -218,7 +219,12 @@ def _plan(
         },
         "models": {name: dict(content) for name, content in resolved.models.items()},
         "protocols": [protocol.name for protocol in sweep.protocols],
-        "axes": [list(axis.names) for axis in sweep.axes],
+        "axes": [list(axis.names) for axis in (*sweep.axes, *cycle_axis(sweep.protocols))],
+        "replays": [
+            {"cell": r.cell, "cycle": r.cycle, "initial_soc": r.initial_soc, "told": r.told}
+            for protocol in sweep.protocols
+            for r in protocol.replays
+        ],
         "output": asdict(sweep.output),
         "run": asdict(sweep.run),
         "fit": asdict(sweep.fit) if sweep.fit else None,

@@ -41,12 +41,6 @@ def read_cells(value: object, *, folder: Path, faults: Faults) -> tuple[Cell, ..
     cells = []
     for label, given in labelled(value, "cells", faults):
         place = f"cells.{label}"
-        if isinstance(given, dict) and "measured" in given:
-            faults.add(
-                f"{place}.measured",
-                "not possible in this version; hold the cell against [[measured]] curves",
-            )
-            given = {key: item for key, item in given.items() if key != "measured"}
         table = check(CellTable, given, place, faults) or check_rest(
             CellTable, given, place, faults
         )
@@ -63,7 +57,10 @@ def read_cells(value: object, *, folder: Path, faults: Faults) -> tuple[Cell, ..
                 faults.add(f"{place}.parameter_set", f"{shown(parameter_set)}: {error}")
             parameter_set = str(path.absolute())
         overrides = dict(table.overrides) or _numbers(given)
-        cells.append(Cell(label, parameter_set, overrides, source))
+        if table.scale_capacity and table.measured is None:
+            faults.add(f"{place}.scale_capacity", 'needs measured = "NAME", a cell in the store')
+        measured, scale = table.measured, table.scale_capacity
+        cells.append(Cell(label, parameter_set, overrides, source, measured, scale))
     return tuple(cells)
 
 

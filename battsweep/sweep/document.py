@@ -16,11 +16,12 @@ from battsweep.sweep.checks import (
 )
 from battsweep.sweep.faults import Faults, shown, suggestion
 from battsweep.sweep.measured import read_curves, read_fit
-from battsweep.sweep.protocols import directions, read_protocols
+from battsweep.sweep.protocols import directions, read_protocols, replaying
+from battsweep.sweep.replay import HasCells, cycle_axis, with_replays
 from battsweep.sweep.schema import ExcludeTable, HeadTable, check
-from battsweep.sweep.settings import read_output, read_run
+from battsweep.sweep.settings import read_output, read_run, with_comparison
 from battsweep.sweep.sound import sound_part
-from battsweep.sweep.spec import Sweep
+from battsweep.sweep.spec import Measured, Sweep
 
 _HEAD = ("name", "seed")
 _TABLES = (
@@ -42,10 +43,12 @@ def read_document(
     path: Path,
     text: str,
     further: Callable[[Sweep], Sequence[Fault]] | None = None,
+    measured: Callable[[str], HasCells | None] | None = None,
 ) -> Sweep:
     """Return the sweep that a file's tables describe.
 
-    Tables of points, profiles and curves are read from beside ``path``. Where
+    Tables of points, profiles and curves are read from beside ``path``; ``measured``
+    is given the sweep's name where measured cells are needed. Where
     there are faults, ``further`` looks for more in the sound part of the sweep.
 
     Raises
@@ -81,9 +84,20 @@ def read_document(
         protocols=dict.fromkeys(labels["protocol"]) | directions(protocols),
         faults=faults,
     )
+    wanted = replaying(document.get("protocols"))
     output = read_output(
-        document.get("output", {}), has_measured="measured" in document, faults=faults
+        document.get("output", {}),
+        has_measured="measured" in document or bool(wanted),
+        faults=faults,
     )
+    replayed: tuple[Measured, ...] = ()
+    if not faults.under("cells", "protocols"):
+        protocols, replayed = with_replays(
+            *(protocols, cells, wanted),
+            lambda: None if measured is None else measured(head.name),
+            faults,
+        )
+        output = with_comparison(output, replayed)
     fit = None
     if "fit" in document:
         fit = read_fit(document["fit"], curves=curves, faults=faults)
@@ -94,7 +108,8 @@ def read_document(
             check_fit_curves(curves, protocols, faults)
     else:
         axes_known = not faults.under("axes")
-        check_exclude(exclude, labels, axes if axes_known else None, faults)
+        every = (*axes, *cycle_axis(protocols))
+        check_exclude(exclude, labels, every if axes_known else None, faults)
         if axes_known and not faults.under("protocols"):
             check_axes(axes, protocols, faults)
         if axes_known and not faults.under("measured"):
@@ -111,7 +126,7 @@ def read_document(
         exclude=tuple(when for _, when in exclude),
         output=output,
         run=run,
-        measured=curves,
+        measured=(*curves, *replayed),
         fit=fit,
     )
     if faults and further:

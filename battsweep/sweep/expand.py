@@ -20,6 +20,7 @@ from battsweep.sweep.matching import check_matched, matching
 from battsweep.sweep.placeholders import INITIAL_SOC, fill, placeholders
 from battsweep.sweep.points import count_points, noticed_axes, points
 from battsweep.sweep.procedures import Procedures
+from battsweep.sweep.replay import CYCLE, cycle_axis, replayed_by
 from battsweep.sweep.spec import Scalar, Sweep
 from battsweep.sweep.summaries import AGAINST_MEASURED, parse_summary
 from battsweep.sweep.task import Resolved, Task
@@ -88,7 +89,8 @@ def _check_names(sweep: Sweep, resolved: Resolved, faults: Faults) -> None:
         "model": [model.name for model in sweep.models],
         "protocol": [protocol.name for protocol in sweep.protocols],
     }
-    check_exclude(enumerate(sweep.exclude), labels, sweep.axes, faults)
+    axes = (*sweep.axes, *cycle_axis(sweep.protocols))
+    check_exclude(enumerate(sweep.exclude), labels, axes, faults)
 
 
 def _check_count(sweep: Sweep, faults: Faults) -> None:
@@ -133,13 +135,14 @@ def _simulations(
         own_capacity = content.get(NOMINAL_CAPACITY)
         for model in sweep.models:
             model_digest = digest(resolved.models[model.name])
-            for protocol in sweep.protocols:
+            for protocol, replay in replayed_by(cell.name, sweep.protocols):
                 labels = {"cell": cell.name, "model": model.name, "protocol": protocol.name}
-                for varied in points(axes[protocol.name]):
+                for point in points(axes[protocol.name]):
+                    varied = point if replay is None else {CYCLE: float(replay.cycle), **point}
                     if excluded({**varied, **labels}):
                         continue
                     capacity = varied.get(NOMINAL_CAPACITY, own_capacity)
-                    procedure = procedures.get(protocol, varied, capacity)
+                    procedure = procedures.get(protocol, varied, capacity, replay)
                     if procedure is None:
                         continue
                     parameters = {name: float(varied[name]) for name in swept}

@@ -5,17 +5,24 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from battsweep.errors import Fault, SpecError
 from battsweep.sweep.spec import Sweep
 from battsweep.sweep.tables import read_text
+
+if TYPE_CHECKING:
+    from battsweep.sweep.replay import HasCells
 
 _DEEPEST = 50
 _TOO_DEEP = f"not valid TOML: nested too deeply; {_DEEPEST} levels are allowed"
 
 
 def load_sweep(
-    path: str | Path, *, further: Callable[[Sweep], Sequence[Fault]] | None = None
+    path: str | Path,
+    *,
+    further: Callable[[Sweep], Sequence[Fault]] | None = None,
+    measured: Callable[[str], HasCells | None] | HasCells | None = None,
 ) -> Sweep:
     """Return the sweep that a TOML file describes, checked and frozen.
 
@@ -24,6 +31,9 @@ def load_sweep(
     the faults of a wrong file are told all at once, ``further`` is then given
     what is sound of it (there may be no cell, model or protocol), and returns
     the faults that it finds. A right file is not given to it.
+
+    Measured cells that the file names are taken from ``measured``: an open store,
+    or what returns one for the sweep's name.
 
     Raises
     ------
@@ -46,7 +56,8 @@ def load_sweep(
         raise SpecError([Fault(str(path), "", _TOO_DEEP)]) from error
     if _is_deep(document):
         raise SpecError([Fault(str(path), "", _TOO_DEEP)])
-    return read_document(document, path=path, text=text, further=further)
+    held = None if measured is None else measured if callable(measured) else lambda _: measured
+    return read_document(document, path=path, text=text, further=further, measured=held)
 
 
 def _is_deep(document: dict[str, object]) -> bool:

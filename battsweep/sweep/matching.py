@@ -40,6 +40,8 @@ def check_matched(sweep: Sweep, tasks: Iterable[Task], faults: Faults) -> None:
         varied.setdefault((task.cell, task.protocol), []).append(task.varied)
     known: dict[tuple[str, ...], set[tuple[Scalar | None, ...]]] = {}
     for number, curve in enumerate(sweep.measured):
+        if curve.kinds:
+            continue  # of a replayed cycle, which may be excluded
         points = varied.get((curve.cell, curve.protocol), [])
         key = (curve.cell, curve.protocol, *curve.at)
         if key not in known:

@@ -46,7 +46,8 @@ def count_points(sweep: Sweep) -> int:
     if sweep.fit is not None:
         return pairs
     elsewhere = all_placeholders(sweep.protocols)
-    return pairs * sum(
-        math.prod(len(axis.rows) for axis in noticed_axes(protocol, sweep.axes, elsewhere))
+    return sum(
+        (len(sweep.models) * len(protocol.replays) if protocol.replays else pairs)
+        * math.prod(len(axis.rows) for axis in noticed_axes(protocol, sweep.axes, elsewhere))
         for protocol in sweep.protocols
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from battsweep.sweep.faults import Faults, shown
 from battsweep.sweep.identity import canonical_json, procedure_digest, profile_digest
 from battsweep.sweep.placeholders import INITIAL_SOC, fill, names_in, placeholders
 from battsweep.sweep.quantities import current_a
-from battsweep.sweep.spec import Axis, Protocol, Scalar
+from battsweep.sweep.spec import Axis, Protocol, Replay, Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +31,32 @@ class Procedures:
         self._axes = axes
         self._faults = faults
         self._steps: dict[str, object] = {}
-        self._names: dict[str, tuple[str, ...]] = {}
-        self._profiles: dict[str, str | None] = {}
+        self._names: dict[object, tuple[str, ...]] = {}
+        self._profiles: dict[object, str | None] = {}
         self._known: dict[tuple[object, ...], Procedure | None] = {}
 
     def get(
-        self, protocol: Protocol, values: Mapping[str, Scalar], capacity: float | str | None
+        self,
+        protocol: Protocol,
+        values: Mapping[str, Scalar],
+        capacity: float | str | None,
+        replay: Replay | None = None,
     ) -> Procedure | None:
         """Return the protocol filled with values; None after noting what is wrong.
 
-        ``capacity`` is that of the cell, in A.h, where its parameters say so.
+        ``capacity`` is that of the cell, in A.h, where its parameters say so;
+        ``replay`` the measured cycle that a protocol with replays does.
         """
-        label = protocol.name
+        label: object = protocol.name
+        if replay is not None:
+            label = (protocol.name, replay.cell, replay.cycle)
+            protocol = replace(
+                protocol,
+                profile=replay.profile,
+                steps=replay.steps,
+                initial_soc=replay.initial_soc,
+                replays=(),
+            )
         if label not in self._names:
             self._names[label] = (*sorted(placeholders(protocol)), INITIAL_SOC)
             self._profiles[label] = profile_digest(protocol.profile)
@@ -51,11 +65,15 @@ class Procedures:
             capacity_ah = capacity
         key = (label, capacity_ah, *(values.get(name) for name in self._names[label]))
         if key not in self._known:
-            self._known[key] = self._fill(protocol, values, capacity_ah)
+            self._known[key] = self._fill(protocol, values, capacity_ah, self._profiles[label])
         return self._known[key]
 
     def _fill(
-        self, protocol: Protocol, values: Mapping[str, Scalar], capacity_ah: float | None
+        self,
+        protocol: Protocol,
+        values: Mapping[str, Scalar],
+        capacity_ah: float | None,
+        profile: str | None,
     ) -> Procedure | None:
         place = f"protocols.{protocol.name}"
         try:
@@ -82,7 +100,6 @@ class Procedures:
                 sound = False
         if not sound:
             return None
-        profile = self._profiles[protocol.name]
         return Procedure(filled, procedure_digest(filled, self._step, profile, capacity_ah))
 
     def _step(self, text: str) -> object:

@@ -10,11 +10,12 @@ from battsweep.sweep.cells import labelled
 from battsweep.sweep.curves import Direction, read_profile
 from battsweep.sweep.faults import Faults, shown
 from battsweep.sweep.placeholders import names_in
+from battsweep.sweep.replay import FROM_REST, Wanted
 from battsweep.sweep.schema import ProtocolTable, check
 from battsweep.sweep.spec import Profile, Protocol
 from battsweep.sweep.tables import read_text
 
-_KINDS = ("steps", "discharge", "charge", "profile")
+_KINDS = ("steps", "discharge", "charge", "profile", "measured")
 _PROFILE_KEYS = (
     "quantity",
     "unit",
@@ -35,7 +36,6 @@ def read_protocols(value: object, *, folder: Path, faults: Faults) -> tuple[Prot
     for label, given in labelled(value, "protocols", faults):
         place = f"protocols.{label}"
         if isinstance(given, dict):
-            given = _without_measured(given, place, faults)
             _check_keys(given, place, faults)
         table = check(ProtocolTable, given, place, faults)
         if table is None:
@@ -57,16 +57,21 @@ def directions(protocols: Iterable[Protocol]) -> dict[str, Direction | None]:
     }
 
 
-def _without_measured(
-    given: Mapping[str, object], place: str, faults: Faults
-) -> Mapping[str, object]:
-    if "measured" in given:
-        faults.add(
-            f"{place}.measured",
-            "replaying measured cycles is not possible in this version; "
-            "write the current against time to a CSV file and name it as profile",
-        )
-    return {key: item for key, item in given.items() if key != "measured"}
+def replaying(value: object) -> dict[str, Wanted]:
+    """Return what the protocols that replay measured cycles want, by label; notes no faults."""
+    found: dict[str, Wanted] = {}
+    for label, given in value.items() if isinstance(value, dict) else ():
+        table = check(ProtocolTable, given, "", Faults(""))
+        if table is not None and table.measured is not None:
+            cycles = table.measured.cycles
+            soc = FROM_REST if table.initial_soc is None else table.initial_soc
+            found[label] = Wanted(
+                label,
+                None if cycles == "all" else tuple(dict.fromkeys(cycles)),
+                table.measured.as_ == "steps",
+                soc,
+            )
+    return found
 
 
 def _check_keys(given: Mapping[str, object], place: str, faults: Faults) -> None:
@@ -78,7 +83,11 @@ def _check_keys(given: Mapping[str, object], place: str, faults: Faults) -> None
     if len(kinds) != 1:
         return
     (kind,) = kinds
-    allowed = {"steps": ("cycles",), "profile": _PROFILE_KEYS}.get(kind, ("duration",))
+    allowed = {"steps": ("cycles",), "profile": _PROFILE_KEYS, "measured": ()}.get(
+        kind, ("duration",)
+    )
+    if given.get("initial_soc") == FROM_REST and kind != "measured":
+        faults.add(f"{place}.initial_soc", "'rest': is for measured cycles; give a number")
     for key in ("cycles", "duration", *_PROFILE_KEYS):
         if key in given and key not in allowed:
             faults.add(f"{place}.{key}", f"has no meaning beside {kind!r}; delete it")
@@ -118,6 +127,8 @@ def _protocol(
     label: str, table: ProtocolTable, place: str, folder: Path, faults: Faults
 ) -> Protocol | None:
     soc = table.initial_soc
+    if table.measured is not None:
+        return Protocol(label, "profile")  # what it does is each cell's own
     if table.steps is not None:
         steps = tuple(table.steps)
         return Protocol(label, "steps", steps=steps, cycles=table.cycles, initial_soc=soc)

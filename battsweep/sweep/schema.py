@@ -102,7 +102,7 @@ def _option(value: object) -> object:
 
 
 def _soc(value: object) -> Scalar:
-    if isinstance(value, str) and _ONE_PLACEHOLDER.fullmatch(value):
+    if isinstance(value, str) and (_ONE_PLACEHOLDER.fullmatch(value) or value == "rest"):
         return value
     if isinstance(value, int | float) and is_number(value) and 0 <= value <= 1:
         return float(value)
@@ -188,6 +188,8 @@ class CellTable(Table):
 
     parameter_set: Text
     overrides: dict[str, float] = {}
+    measured: Text | None = None
+    scale_capacity: bool = False
 
 
 class ModelTable(Table):
@@ -199,6 +201,13 @@ class ModelTable(Table):
     geometry: Literal["symbolic", "rebuild"] | None = None
 
 
+class ReplayTable(Table):
+    """``measured`` of a protocol: which cycles, and their current or their steps."""
+
+    cycles: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] | Literal["all"]
+    as_: Literal["current", "steps"] = Field("current", alias="as")
+
+
 class ProtocolTable(Table):
     """``[protocols.X]``; which keys go together is checked by its reader."""
 
@@ -208,6 +217,7 @@ class ProtocolTable(Table):
     charge: Annotated[str, PlainValidator(_current)] | None = None
     duration: Duration | None = None
     profile: Text | None = None
+    measured: ReplayTable | None = None
     quantity: Literal["current", "power"] = "current"
     unit: Literal["A", "mA", "W", "kW"] | None = None
     positive: Literal["charge", "discharge"] | None = None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from battsweep.sweep.faults import Faults
 from battsweep.sweep.schema import OutputTable, RunTable, SolverTable, check, check_rest
-from battsweep.sweep.spec import Output, Run
-from battsweep.sweep.summaries import AGAINST_MEASURED
+from battsweep.sweep.spec import Measured, Output, Run
+from battsweep.sweep.summaries import AGAINST_MEASURED, COMPARED, parse_summary
 
 _EVERY_S = 10.0
 
@@ -37,6 +40,17 @@ def read_output(value: object, *, has_measured: bool, faults: Faults) -> Output:
         tuple(names),
         table.series_cycles,
     )
+
+
+def with_comparison(output: Output, replayed: Sequence[Measured]) -> Output:
+    """Return the same with what tells how far simulations are from replayed cycles."""
+    if not replayed:
+        return output
+    kinds = dict.fromkeys(kind for curve in replayed for kind in curve.kinds)
+    asked = [*output.summary, "overlap", *COMPARED]
+    asked += [f"{word} in {kind}" for kind in sorted(kinds) for word in COMPARED]
+    names = dict.fromkeys(parse_summary(text).name for text in asked)
+    return replace(output, summary=tuple(names))
 
 
 def read_run(value: object, *, faults: Faults) -> Run:

@@ -31,6 +31,9 @@ class Source:
 class Cell:
     """A cell: a parameter set and what is overridden in it.
 
+    ``measured`` is the name of a measured cell in the store. With ``scale_capacity`` the
+    electrodes' area is scaled until the cell has the measured one's capacity.
+
     ``parameter_set`` is the name of a PyBaMM set, or the absolute path of a
     BPX file or of a JSON file of parameter values, or "my_set.py:make"; then
     ``source`` is that function.
@@ -40,6 +43,8 @@ class Cell:
     parameter_set: str
     overrides: Mapping[str, float] = field(default_factory=dict)
     source: Source | None = None
+    measured: str | None = None
+    scale_capacity: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,27 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class Replay:
+    """A measured cycle of a cell as a protocol: its current, or the steps that it shows.
+
+    ``initial_soc`` is None while it is to be found from ``rest_voltage_v``, the
+    open-circuit voltage before the cycle. ``discharge_ah`` is what the cycle discharged;
+    ``from_full`` whether that began at its start, and not after a charge. ``told`` says
+    how it was made.
+    """
+
+    cell: str
+    cycle: int
+    profile: Profile | None
+    steps: tuple[str, ...]
+    initial_soc: float | None
+    rest_voltage_v: float | None
+    discharge_ah: float
+    from_full: bool
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
 class Protocol:
     """What is done to a cell; text may hold ``{placeholders}`` until a task fills them.
 
@@ -83,6 +109,8 @@ class Protocol:
     until the model's own voltage cut-off or ``duration_s``.
     kind "profile": ``profile``.
     ``initial_soc`` is None where the parameter set's own initial state is kept.
+    With ``replays`` it does what was measured, another thing for each cell and cycle;
+    its own profile or steps are then those of the first.
     """
 
     name: str
@@ -94,6 +122,7 @@ class Protocol:
     duration_s: float | None = None
     profile: Profile | None = None
     initial_soc: Scalar | None = None
+    replays: tuple[Replay, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +181,8 @@ class Measured:
     """A measured discharge or charge that simulated voltages are held against.
 
     It belongs to the tasks of ``cell`` and ``protocol`` whose varied values
-    include ``at``. Arrays as in `Profile`; ``current_a`` is positive on charge.
+    include ``at``. Arrays as in `Profile`; ``current_a`` is positive on charge;
+    ``kinds`` are the kinds of steps that the points belong to, where that is known.
     """
 
     name: str
@@ -164,6 +194,7 @@ class Measured:
     current_a: tuple[float, ...]
     source: str
     sha256: str
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

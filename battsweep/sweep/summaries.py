@@ -5,7 +5,7 @@
     capacity, charge capacity     A.h     charge put through on discharge, on charge
     energy, charge energy         W.h     the same for energy
     duration                      s
-    rmse                          mV      simulated against measured voltage
+    rmse, max error, bias         mV      simulated against measured voltage; "rmse in rest"
     overlap                       1       part of the measured time that was simulated
     time to 4.2 V                 s       until the voltage first crosses 4.2 V
     max Cell temperature [C]              start, end, min, max, mean or change of a variable
@@ -30,10 +30,15 @@ WORDS = {
     "charge energy": "W.h",
     "duration": "s",
     "rmse": "mV",
+    "max error": "mV",
+    "bias": "mV",
     "overlap": "1",
 }
 REDUCTIONS = ("start", "end", "min", "max", "mean", "change")
-AGAINST_MEASURED = ("rmse", "overlap")
+COMPARED = ("rmse", "max error", "bias")
+"""Each also in steps of one kind only: "rmse in rest"."""
+AGAINST_MEASURED = (*COMPARED, "overlap")
+STEP_KINDS = ("rest", "cc_charge", "cc_discharge", "cv_charge", "cv_discharge", "other")
 HEALTH = (
     "Capacity [A.h]",
     "Cyclable lithium capacity [A.h]",
@@ -59,13 +64,14 @@ class Summary:
 
     ``kind`` is a key of `WORDS`, "time to" (with ``threshold`` in V), "health"
     (the ``name`` is in `HEALTH`), or one of `REDUCTIONS` (with ``variable``, a
-    PyBaMM variable).
+    PyBaMM variable). One of `COMPARED` may be ``within`` one of `STEP_KINDS`.
     """
 
     name: str
     kind: str
     variable: str | None = None
     threshold: float | None = None
+    within: str | None = None
 
 
 def parse_summary(text: str) -> Summary:
@@ -82,6 +88,9 @@ def parse_summary(text: str) -> Summary:
     bare = _UNIT.sub("", words)
     if bare in WORDS and words in (bare, f"{bare} [{WORDS[bare]}]"):
         return Summary(f"{bare} [{WORDS[bare]}]", bare)
+    word, _, kind = bare.partition(" in ")
+    if word in COMPARED and kind in STEP_KINDS:
+        return Summary(f"{bare} [{WORDS[word]}]", word, within=kind)
     if words.startswith("time to "):
         return _time_to(words)
     if words in HEALTH:

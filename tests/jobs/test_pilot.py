@@ -115,8 +115,8 @@ def test_a_pilots_results_are_kept_where_a_store_is_given(tmp_path, monkeypatch,
 
 def test_options_that_a_pilot_alone_has_are_refused_without_it(tmp_path, capsys):
     (tmp_path / "sweep.toml").write_text(SWEEP)
-    assert main(["plan", str(tmp_path / "sweep.toml"), "--store", "x"]) == 2
-    assert "--store: goes with --pilot N" in capsys.readouterr().err
+    assert main(["plan", str(tmp_path / "sweep.toml"), "--workers", "2"]) == 2
+    assert "--workers: goes with --pilot N" in capsys.readouterr().err
     assert main(["plan", str(tmp_path / "sweep.toml"), "--pilot", "3", "--csv"]) == 2
     with pytest.raises(SystemExit):
         main(["plan", str(tmp_path / "sweep.toml"), "--pilot", "0"])
