@@ -58,8 +58,10 @@ def known_cell(store: Store, name: str | None) -> str:
     SpecError
         If there is none of that name, or several and none is named.
     """
-    from battsweep.store.cells import cell_names
+    from battsweep.store.cells import cell_names, newest_record
 
+    if name is not None and newest_record(store.path, name) is not None:
+        return name  # of thousands, the others need not be read
     names = cell_names(store.path)
     if not names:
         raise StoreError(

@@ -145,27 +145,41 @@ def _take_cells(
     """Take in the cells of files, one file after the other: memory is that of the largest."""
     if not paths:
         return
-    from battsweep.cli.ingest_cells import CellOptions, Seen, take_in
+    from battsweep.cli.ingest_cells import CellOptions, Seen, known_file, take_in
     from battsweep.data.clean import clean, settings_of
     from battsweep.data.formats import read_files
     from battsweep.data.recipe import load_recipe
+    from battsweep.store.cells import cells_by_file
 
     recipe = None if arguments.recipe is None else load_recipe(arguments.recipe)
     cleaning = settings_of(recipe.cleaning if recipe is not None else None)
     settings = {
+        "battsweep": _version(),
         "cleaning": asdict(cleaning),
         "recipe": None if recipe is None else recipe.model_dump(mode="json"),
     }
     options = CellOptions(arguments.cell, arguments.extend, arguments.dry_run, settings)
-    seen: Seen = {}
+    known, seen = cells_by_file(store), Seen()
     for number, path in enumerate(paths, start=1):
         _progress(f"{number} of {len(paths)}: {path.name}")
         with done.refusals():
-            raws = read_files([path], recipe)
-            written = take_in(raws, lambda raw: clean(raw, cleaning), store, options, seen)
+            written = known_file(known, path, options)
+            if not written:
+                raws = read_files([path], recipe)
+                written = take_in(raws, lambda raw: clean(raw, cleaning), store, options, seen)
             done.cells += written
             if written and not arguments.json:
                 print("\n".join(cells_lines(written)), flush=True)
+
+
+def _version() -> str:
+    """Return battsweep's version: another one may clean otherwise."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("battsweep")
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _take_telemetry(

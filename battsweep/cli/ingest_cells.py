@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,31 @@ def named(raws: Sequence[RawCell], name: str | None) -> list[RawCell]:
     return [replace(raw, cell=name) for raw in raws]
 
 
+def known_file(
+    known: Mapping[str, Sequence[WrittenCell]], path: Path, options: CellOptions
+) -> list[WrittenCell]:
+    """Return the cells of a file that need not even be read, as all of it is in the store.
+
+    Empty unless it was cleaned with the same settings. ``known`` is what
+    `battsweep.store.cells.cells_by_file` says.
+    """
+    from battsweep.store.json_text import plain
+
+    try:
+        with path.open("rb") as file:
+            found = known.get(file_digest(file, "sha256").hexdigest(), ())
+    except OSError:
+        return []  # reading it says what is wrong
+    settings = plain(options.settings)
+    same = []
+    for one in found:
+        segment = next(s for s in one.record.segments if s.generation == one.segment)
+        if segment.settings == settings and options.name in (None, one.record.cell):
+            same.append((one, segment.siblings))
+    whole = same and len(same) == same[0][1]
+    return [one for one, _ in same] if whole else []
+
+
 def take_in(
     raws: Sequence[RawCell],
     clean: Clean,
@@ -92,6 +118,7 @@ def take_in(
                 raw,
                 cell,
                 settings=options.settings,
+                siblings=len(cells),
                 extend=extend,
                 dry_run=options.dry_run,
             )

@@ -10,7 +10,7 @@ from battsweep.cli.progress import duration
 if TYPE_CHECKING:
     from battsweep.data.cell import RuleCount
     from battsweep.store.cells import WrittenCell
-    from battsweep.store.histories import Segment
+    from battsweep.store.histories import CellRecord, Segment
     from battsweep.store.telemetry import WrittenTelemetry
 
 MOST_WARNINGS = 6
@@ -32,7 +32,7 @@ def cell_lines(written: WrittenCell) -> list[str]:
             f"{count(record.cycles, 'cycle')}, {duration(record.duration_s)}"
         )
     lines += [f"  cleaning: {text}" for text in rules_told(segment.rules)]
-    told = record.warnings
+    told = _warnings(record, segment)
     lines += [f"  warning: {printable(text)}" for text in told[:MOST_WARNINGS]]
     if len(told) > MOST_WARNINGS:
         more = f"… and {len(told) - MOST_WARNINGS} more"
@@ -52,13 +52,22 @@ def cells_lines(written: Sequence[WrittenCell]) -> list[str]:
         segment = _newest(one)
         changed = sum(rule.changed for rule in segment.rules)
         dropped = sum(rule.dropped for rule in segment.rules)
-        warnings = f", {count(len(one.record.warnings), 'warning')}" if one.record.warnings else ""
+        told = _warnings(one.record, segment)
+        warnings = f", {count(len(told), 'warning')}" if told else ""
         lines.append(
             f"  {printable(one.record.cell)}: {count(segment.rows, 'row')}, "
             f"{count(segment.cycles, 'cycle')}, {changed} changed, {dropped} dropped"
             f"{warnings}: {one.what}"
         )
     return [*lines, "  battsweep show STORE --cell NAME tells all of one"]
+
+
+def _warnings(record: CellRecord, segment: Segment) -> list[str]:
+    """Return the warnings of a segment alone: of reading, cleaning, and how it goes on."""
+    from battsweep.store.histories import joints
+
+    before = record.segments[: record.segments.index(segment) + 1][-2:]
+    return [*segment.notes, *segment.warnings, *joints(before)]
 
 
 def telemetry_lines(written: WrittenTelemetry) -> list[str]:
@@ -100,7 +109,7 @@ def cell_json(written: WrittenCell) -> dict[str, object]:
         "steps": segment.steps,
         "history": {"rows": record.rows, "cycles": record.cycles, "steps": record.steps},
         "rules": rules_json(segment.rules),
-        "warnings": list(record.warnings),
+        "warnings": _warnings(record, segment),
         "info": dict(segment.info),
     }
 

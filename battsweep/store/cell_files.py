@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -20,12 +20,13 @@ from battsweep.data.columns import (
     STEP_KIND,
     TESTER_STATE,
     TIME,
+    UNIX_TIME,
     column_named,
 )
 from battsweep.errors import StoreError
 from battsweep.store import parquet_shard
-from battsweep.store.histories import CellRecord, Segment, decode_history
-from battsweep.store.json_text import to_json
+from battsweep.store.histories import CellRecord, Segment, StoredFile, decode_history
+from battsweep.store.json_text import plain, to_json
 from battsweep.store.layout import file_name, generation_folder
 
 Part = Literal["series", "steps", "cycles", "changes", "impedance"]
@@ -43,13 +44,24 @@ _SHIFTED = {
 _DAMAGE = (OSError, ValueError, LookupError, TypeError, struct.error, pa.ArrowException)
 
 
-def encode_tables(raw: RawCell, clean: CleanCell) -> dict[str, tuple[int, bytes]]:
-    """Return a Parquet file for each table, and how many rows it has.
+def tables_of(raw: RawCell, clean: CleanCell) -> dict[str, pa.Table]:
+    """Return what is stored of a cell, by the names of the files."""
+    tables = {
+        "series": clean.series,
+        "steps": clean.steps,
+        "cycles": clean.cycles,
+        "changes": clean.changes,
+    }
+    return tables if raw.impedance is None else tables | {"impedance": raw.impedance}
+
+
+def encode_tables(raw: RawCell, tables: Mapping[str, pa.Table]) -> dict[str, tuple[int, bytes]]:
+    """Return a Parquet file for each table of a raw cell, and how many rows it has.
 
     Units and the sign of the current are in the files' metadata.
     """
     encoded = {}
-    for name, table in _tables(raw, clean).items():
+    for name, table in tables.items():
         fields = []
         for field in table.schema:
             column = column_named(field.name)
@@ -64,11 +76,44 @@ def encode_tables(raw: RawCell, clean: CleanCell) -> dict[str, tuple[int, bytes]
             (start, min(_GROUP_ROWS, table.num_rows - start))
             for start in range(0, table.num_rows, _GROUP_ROWS)
         ]
-        plain_table = pa.table(table.columns, schema=pa.schema(fields))
+        whole = table.combine_chunks()  # the same rows are the same bytes, however they came
+        plain_table = pa.table(whole.columns, schema=pa.schema(fields))
         words = [word for word in _WORDS if word in table.column_names]
         data = parquet_shard.encode(plain_table, groups, header, dictionaries=words)
         encoded[name] = table.num_rows, data
     return encoded
+
+
+def segment_of(
+    raw: RawCell,
+    clean: CleanCell,
+    encoded: Mapping[str, tuple[int, bytes]],
+    settings: Mapping[str, object],
+) -> Segment:
+    """Return what is said of a segment that is about to be written; of no generation yet."""
+    times = clean.series.column(TIME.name).to_numpy()
+    unix = _ends(clean.series, UNIX_TIME.name)
+    return Segment(
+        generation=0,
+        format=raw.format,
+        sources=raw.sources,
+        files={
+            name: StoredFile(rows, len(data), sha256(data).hexdigest())
+            for name, (rows, data) in encoded.items()
+        },
+        cycles=clean.cycles.num_rows,
+        steps=clean.steps.num_rows,
+        first_s=float(times[0]) if len(times) else 0.0,
+        last_s=float(times[-1]) if len(times) else 0.0,
+        interval_s=float(np.median(np.diff(times))) if len(times) > 1 else 1.0,
+        first_unix_s=unix[0],
+        last_unix_s=unix[1],
+        rules=clean.rules,
+        warnings=clean.warnings,
+        notes=raw.notes,
+        info=plain(raw.info),
+        settings=plain(settings),
+    )
 
 
 def read_part(
@@ -83,20 +128,31 @@ def read_part(
     for number, segment in enumerate(record.segments, start=1):
         if part not in segment.files:
             continue
-        path = _path(store, record, segment, part)
-        try:
-            rows = segment.files[part].rows
-            piece = parquet_shard.read_ranges(path, [(0, rows)], columns)
-            if piece.num_columns and piece.num_rows != rows:
-                raise ValueError(f"{piece.num_rows} rows where {rows} should be")
-        except _DAMAGE as error:
-            raise _damaged(store, path, record, error) from error
-        piece = _shifted(piece, segment)
+        piece = _shifted(read_segment(store, record, segment, part, columns), segment)
         if part == "changes":
             count = pa.array(np.full(piece.num_rows, number, np.int64))
             piece = piece.append_column("segment", count)
         pieces.append(piece.replace_schema_metadata(None))
     return pa.concat_tables(pieces or [pa.table({})], promote_options="permissive")
+
+
+def read_segment(
+    store: Path,
+    record: CellRecord,
+    segment: Segment,
+    part: str,
+    columns: Sequence[str] | None = None,
+) -> pa.Table:
+    """Return one table of a segment as it was cleaned, verified; fails as `read_part` does."""
+    path = _path(store, record, segment, part)
+    try:
+        rows = segment.files[part].rows
+        piece = parquet_shard.read_ranges(path, [(0, rows)], columns)
+        if piece.num_columns and piece.num_rows != rows:
+            raise ValueError(f"{piece.num_rows} rows where {rows} should be")
+    except _DAMAGE as error:
+        raise _damaged(store, path, record, error) from error
+    return piece
 
 
 def cell_folders(store: Path) -> list[Path]:
@@ -143,14 +199,14 @@ def verify_generation(folder: Path) -> CellRecord:
     return record
 
 
-def _tables(raw: RawCell, clean: CleanCell) -> dict[str, pa.Table]:
-    tables = {
-        "series": clean.series,
-        "steps": clean.steps,
-        "cycles": clean.cycles,
-        "changes": clean.changes,
-    }
-    return tables if raw.impedance is None else tables | {"impedance": raw.impedance}
+def _ends(series: pa.Table, name: str) -> tuple[float | None, float | None]:
+    """Return a column's first and last value, if both are finite."""
+    if name not in series.column_names or not series.num_rows:
+        return None, None
+    first, last = series.column(name)[0].as_py(), series.column(name)[-1].as_py()
+    if first is None or last is None or not np.isfinite([first, last]).all():
+        return None, None
+    return float(first), float(last)
 
 
 def _shifted(table: pa.Table, segment: Segment) -> pa.Table:

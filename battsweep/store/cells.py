@@ -13,11 +13,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pyarrow as pa
 
 from battsweep.data.cell import CleanCell, RawCell
-from battsweep.data.columns import TIME, UNIX_TIME
 from battsweep.errors import DataError, StoreError
 from battsweep.store.cell_files import (
     HISTORY,
@@ -26,9 +24,12 @@ from battsweep.store.cell_files import (
     generation_folders,
     read_generation,
     read_part,
+    read_segment,
+    segment_of,
+    tables_of,
 )
 from battsweep.store.files import whole_folder
-from battsweep.store.histories import CellRecord, Segment, StoredFile, Why, encode_history, placed
+from battsweep.store.histories import CellRecord, Segment, Why, encode_history, placed
 from battsweep.store.json_text import plain
 from battsweep.store.layout import cell_folder, generation_folder
 
@@ -72,6 +73,7 @@ def write_cell(
     clean: CleanCell,
     *,
     settings: Mapping[str, object] | None = None,
+    siblings: int = 1,
     extend: bool = False,
     dry_run: bool = False,
 ) -> WrittenCell:
@@ -79,7 +81,8 @@ def write_cell(
 
     The same files cleaned to the same content change nothing. A file of the
     same name with other content takes the place of the older one. Other
-    files of a known cell go on with its history if ``extend`` is true. With
+    files of a known cell go on with its history if ``extend`` is true.
+    ``siblings`` is how many cells the files gave, this one among them. With
     ``dry_run`` nothing is written, and what would be is returned.
 
     Raises
@@ -97,9 +100,10 @@ def write_cell(
             return _unchanged(before, raw)
         refuse_others(store, raw, extend=extend)
         if encoded is None:
-            encoded = encode_tables(raw, clean)
-        segment = _segment(raw, clean, encoded, settings or {})
-        if before is not None and _same_files(before, segment):
+            encoded = encode_tables(raw, tables_of(raw, clean))
+        segment = segment_of(raw, clean, encoded, settings or {})
+        segment = replace(segment, siblings=siblings)
+        if before is not None and _has_content(store, before, segment, raw):
             return _unchanged(before, raw)
         record = _next(before, segment, raw.cell)
         if dry_run:
@@ -122,6 +126,25 @@ def known_already(
     _check_name(raw.cell)
     before = newest_record(store, raw.cell)
     return _unchanged(before, raw) if before and is_known(before, raw, settings) else None
+
+
+def cells_by_file(store: Path) -> dict[str, list[WrittenCell]]:
+    """Return, by the sha256 of a file, the cells that were read from it alone and count now.
+
+    Cells that are damaged are left out: what is asked of them later says so.
+    """
+    found: dict[str, list[WrittenCell]] = {}
+    for folder in cell_folders(store):
+        try:
+            record = newest_record_in(folder)
+        except StoreError:
+            continue
+        for segment in record.segments if record else ():
+            if record and len(segment.sources) == 1:
+                told = f"{segment.sources[0].name}: is in the store already, as it is"
+                written = WrittenCell(record, "unchanged", told, segment.generation)
+                found.setdefault(segment.sources[0].sha256, []).append(written)
+    return found
 
 
 def refuse_others(store: Path, raw: RawCell, *, extend: bool) -> None:
@@ -218,13 +241,27 @@ def _check_name(name: str) -> None:
         raise DataError(f"cell {name!r}: its name is no text; give one with --cell") from error
 
 
-def _same_files(record: CellRecord, new: Segment) -> bool:
-    """Return whether a segment of a history has these sources and this very content."""
-    return any(
-        segment.files == new.files
-        and [one.sha256 for one in segment.sources] == [one.sha256 for one in new.sources]
-        for segment in record.segments
-    )
+def _has_content(store: Path, record: CellRecord, new: Segment, raw: RawCell) -> bool:
+    """Return whether a segment of a history has these sources and this very content.
+
+    Another version of the library that writes the files may write the same in
+    other bytes: so what is stored is written anew for comparison.
+    """
+    digests = [source.sha256 for source in new.sources]
+    for segment in record.segments:
+        if [source.sha256 for source in segment.sources] != digests:
+            continue
+        if segment.files == new.files:
+            return True
+        if segment.files.keys() == new.files.keys() and segment.rows == new.rows:
+            old = {part: read_segment(store, record, segment, part) for part in segment.files}
+            anew = encode_tables(raw, old)
+            if all(
+                sha256(data).hexdigest() == new.files[part].sha256
+                for part, (_, data) in anew.items()
+            ):
+                return True
+    return False
 
 
 def _next(before: CellRecord | None, segment: Segment, cell: str) -> CellRecord:
@@ -263,47 +300,6 @@ def _told(
     same = {s.sha256 for s in new.sources} <= {s.sha256 for one in older for s in one.sources}
     why = "is cleaned otherwise than before" if same else "has another content than before"
     return f"{names}: {why}; generation {generation} stays, generation {generation + 1} counts"
-
-
-def _segment(
-    raw: RawCell,
-    clean: CleanCell,
-    encoded: Mapping[str, tuple[int, bytes]],
-    settings: Mapping[str, object],
-) -> Segment:
-    times = clean.series.column(TIME.name).to_numpy()
-    unix = _ends(clean.series, UNIX_TIME.name)
-    return Segment(
-        generation=0,
-        format=raw.format,
-        sources=raw.sources,
-        files={
-            name: StoredFile(rows, len(data), sha256(data).hexdigest())
-            for name, (rows, data) in encoded.items()
-        },
-        cycles=clean.cycles.num_rows,
-        steps=clean.steps.num_rows,
-        first_s=float(times[0]) if len(times) else 0.0,
-        last_s=float(times[-1]) if len(times) else 0.0,
-        interval_s=float(np.median(np.diff(times))) if len(times) > 1 else 1.0,
-        first_unix_s=unix[0],
-        last_unix_s=unix[1],
-        rules=clean.rules,
-        warnings=clean.warnings,
-        notes=raw.notes,
-        info=plain(raw.info),
-        settings=plain(settings),
-    )
-
-
-def _ends(series: pa.Table, name: str) -> tuple[float | None, float | None]:
-    """Return a column's first and last value, if both are finite."""
-    if name not in series.column_names or not series.num_rows:
-        return None, None
-    first, last = series.column(name)[0].as_py(), series.column(name)[-1].as_py()
-    if first is None or last is None or not np.isfinite([first, last]).all():
-        return None, None
-    return float(first), float(last)
 
 
 def _name(folder: Path) -> str:

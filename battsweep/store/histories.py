@@ -36,7 +36,8 @@ class StoredFile:
 class Segment:
     """What one ingest brought of a cell.
 
-    ``generation`` is the one that brought it, and names its folder. ``first_s``
+    ``generation`` is the one that brought it, and names its folder; ``siblings``
+    are the cells that its files gave, itself among them. ``first_s``
     to ``last_s`` are its own times, ``*_unix_s`` its calendar's where it has
     one; the offsets are what this history adds.
     """
@@ -57,6 +58,7 @@ class Segment:
     notes: tuple[str, ...] = ()
     info: Mapping[str, float | str] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
+    siblings: int = 1
     time_offset_s: float = 0.0
     row_offset: int = 0
     cycle_offset: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -259,6 +260,35 @@ def test_a_testers_file_goes_in_by_the_command(tmp_path, capsys, format):
     stored = read_cell(store, "LGM50-09")
     assert stored.series.column("voltage_volt").equals(table.column("Voltage / V"))
     assert check(store, deep=True) == []
+
+
+def test_a_file_that_is_in_is_known_by_its_bytes_whatever_its_cell_is_called(tmp_path, capsys):
+    path, store = tmp_path / "a.csv", tmp_path / "lab"
+    csv.write_csv(recorded(), path)
+    line = ["ingest", str(path), "--store", str(store)]
+    assert main([*line, "--cell", "X"]) == 0
+    (tmp_path / "copy.csv").write_bytes(path.read_bytes())
+    for again in (line, ["ingest", str(tmp_path / "copy.csv"), "--store", str(store)]):
+        capsys.readouterr()
+        assert main(again) == 0
+        assert "unchanged: a.csv: is in the store already" in capsys.readouterr().out
+    assert main([*line, "--cell", "Y"]) == 0
+    assert [record.cell for record in cell_records(store)] == ["X", "Y"]
+
+
+def test_of_a_file_whose_cells_are_not_all_in_the_rest_is_taken_in(tmp_path, capsys):
+    path, store = tmp_path / "two.csv", tmp_path / "lab"
+    table = recorded()
+    names = [pa.array([name] * 400) for name in ("A", "B")]
+    both = pa.concat_tables([table.append_column("cell_id", one) for one in names])
+    csv.write_csv(both, path)
+    line = ["ingest", str(path), "--store", str(store)]
+    assert main(line) == 0
+    shutil.rmtree(store / "measured" / "A")
+    assert main(line) == 0
+    assert "2 cells: 1 new, 1 unchanged" in capsys.readouterr().out
+    assert main(line) == 0
+    assert "2 cells: 2 unchanged" in capsys.readouterr().out
 
 
 def test_one_bad_file_among_many_is_refused_and_the_rest_goes_in(tmp_path, capsys):

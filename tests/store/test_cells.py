@@ -1,4 +1,6 @@
 import sys
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,8 @@ from hypothesis import strategies as st
 
 from battsweep.data.cell import SourceFile
 from battsweep.errors import DataError, StoreError
+from battsweep.store import parquet_shard
+from battsweep.store.cell_files import read_generation, tables_of
 from battsweep.store.cells import cell_names, cell_records, read_cell, write_cell
 from battsweep.store.histories import (
     CellRecord,
@@ -19,7 +23,7 @@ from battsweep.store.histories import (
     encode_history,
     placed,
 )
-from battsweep.store.layout import create_store
+from battsweep.store.layout import create_store, generation_folder
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -66,6 +70,29 @@ def test_the_same_file_again_changes_nothing_and_says_so(store):
 def test_other_settings_with_the_same_result_change_nothing(store):
     write_cell(store, *cell(), settings={"spikes": 6})
     assert write_cell(store, *cell(), settings={"spikes": 7}).what == "unchanged"
+
+
+def test_the_same_content_in_other_bytes_changes_nothing(store):
+    raw, clean = cell()
+    holes = clean.series.column("voltage_volt").to_numpy().copy()
+    holes[3] = np.nan
+    place = clean.series.column_names.index("voltage_volt")
+    clean = replace(clean, series=clean.series.set_column(place, "voltage_volt", pa.array(holes)))
+    write_cell(store, raw, clean)
+    folder = generation_folder(store, raw.cell, 1)
+    record = read_generation(folder)
+    tables = tables_of(raw, clean)
+    words = parquet_shard.encode(tables["series"], [(0, 60)], {"written by": "another version"})
+    (folder / "series.parquet").write_bytes(words)
+    [segment] = record.segments
+    files = {**segment.files, "series": StoredFile(60, len(words), sha256(words).hexdigest())}
+    other = replace(record, segments=(replace(segment, files=files, settings={"version": "0"}),))
+    (folder / "history.json").write_bytes(encode_history(other))
+    assert write_cell(store, raw, clean, settings={"version": "1"}).what == "unchanged"
+    holes[4] += 1e-15
+    altered = clean.series.set_column(place, "voltage_volt", pa.array(holes))
+    clean = replace(clean, series=altered)
+    assert write_cell(store, raw, clean, settings={"version": "1"}).what == "superseded"
 
 
 def test_an_altered_file_counts_from_now_on_and_the_old_one_stays(store):

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -54,7 +55,8 @@ def telemetry_file(path, rows, value=1.0):
 def write_cells_for_ever(store, pipe):
     number = 0
     while True:
-        raw, clean = cell(f"cell-{number % 3}", seed=number, sources=(source(content=str(number)),))
+        own = (source(content=str(number)),)
+        raw, clean = cell(f"cell-{number % 3}", seed=number, sources=own, rows=20_000)
         write_cell(store, raw, clean)
         pipe.send(number)
         number += 1
@@ -69,17 +71,28 @@ def ingest_files_for_ever(store, pipe):
         number += 1
 
 
-@pytest.mark.parametrize("writer", [write_cells_for_ever, ingest_files_for_ever])
-@pytest.mark.parametrize("kill_after", [1, 5])
-def test_a_killed_ingest_leaves_only_what_is_whole(store, writer, kill_after):
+@pytest.mark.parametrize(
+    ("writer", "point"),
+    [
+        (write_cells_for_ever, ""),
+        (write_cells_for_ever, ".*.part/**/*.parquet"),
+        (ingest_files_for_ever, ""),
+        (ingest_files_for_ever, ".*.part/run-*"),
+        (ingest_files_for_ever, ".*.part/**/*.parquet"),
+    ],
+)
+def test_a_killed_ingest_leaves_only_what_is_whole(store, writer, point):
     here, there = SPAWN.Pipe(duplex=False)
     process = SPAWN.Process(target=writer, args=(store, there))
     process.start()
     there.close()
     reported = -1
-    for _ in range(kill_after):
+    for _ in range(4):
         assert here.poll(60)
         reported = here.recv()
+    deadline = time.monotonic() + 60
+    while point and not any(store.glob(f"*/*/{point}")):
+        assert time.monotonic() < deadline
     os.kill(process.pid, signal.SIGKILL)
     process.join(60)
     process.close()
@@ -142,7 +155,7 @@ def test_what_is_ingested_under_a_driver_is_indexed_after_it(store):
         pass
     with driver_lock(store) as driver:
         write_cell(store, *cell())
-        assert f"process {driver.pid}" in index_measured(store)
+        assert f"process {driver.pid}" in index_measured(store, patience_s=0.1)
         assert read_cell(store, "LGM50-01").record.rows == 60
         assert [finding.kind for finding in check(store)] == ["unknown"]
     assert index_measured(store) == ""
