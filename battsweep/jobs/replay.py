@@ -17,6 +17,7 @@ from battsweep.sweep.spec import Cell, Measured, Protocol, Replay, Sweep
 
 HEIGHT = "Electrode height [m]"
 LOWER, UPPER = "Lower voltage cut-off [V]", "Upper voltage cut-off [V]"
+LEAST_WINDOW = 0.2
 FITTED_SHARE, FITTED_S = 0.1, 1800.0
 ROOM_V = 0.5
 """By so much a simulation may pass its voltage limits while a measured current is replayed."""
@@ -82,14 +83,18 @@ class _State:
 def _scaled(cell: Cell, state: _State, replays: Sequence[Replay]) -> Cell:
     """Return a cell whose electrodes' area gives it the measured capacity.
 
-    That is the largest that a replayed cycle discharged, from a full cell to an empty one;
-    a discharge that begins a cycle began at that cycle's state of charge.
+    That is found of the cycle that discharged most: how much that was, over the part of
+    the window it went through. It began full, or at the cycle's start; where it ended is
+    told by the rest after it, as under a current a cell seems empty before it is.
     """
     if not cell.scale_capacity or not replays:
         return cell
-    capacity = max(
-        one.discharge_ah / max(0.1, _soc(one, state) if one.from_full else 1.0) for one in replays
-    )
+    most = max(replays, key=lambda one: one.discharge_ah)
+    begin = _soc(most, state) if most.from_full else 1.0
+    end = 0.0 if most.rest_after_v is None else state.soc_at(most.rest_after_v)
+    if begin - end < LEAST_WINDOW:
+        raise ValueError("no replayed cycle discharges enough to tell the capacity from")
+    capacity = most.discharge_ah / (begin - end)
     height = float(parameter_values(cell)[HEIGHT]) * capacity / state.capacity_ah
     return replace(cell, overrides={**cell.overrides, HEIGHT: height, CAPACITY: capacity})
 

@@ -27,6 +27,7 @@ CHARGE_SHARE = 2e-4
 CURRENT_SHARE = 5e-3
 """How far a current that is not steady may be from its corners' line, of the largest one."""
 LONGEST_PAUSE_S = 300.0
+SHORTEST_REST_S = 600.0
 _HALVINGS = 12
 
 
@@ -202,6 +203,7 @@ def _replay(cell: Cell, cycle: int, wanted: Wanted, history: Any, rows: tuple[in
         initial_soc=given,
         rest_voltage_v=volts,
         discharge_ah=_discharged(history, cycle),
+        rest_after_v=_rest_after_discharge(history, cycle),
         from_full=_goes_down_first(times, current),
         told=f"{source}: {told}; {how}",
     )
@@ -210,6 +212,19 @@ def _replay(cell: Cell, cycle: int, wanted: Wanted, history: Any, rows: tuple[in
 def _discharged(history: Any, cycle: int) -> float:
     row = history.cycles.column("cycle_count").to_pylist().index(cycle)
     return float(history.cycles.column("discharge_capacity_ah")[row].as_py())
+
+
+def _rest_after_discharge(history: Any, cycle: int) -> float | None:
+    """Return the voltage at the end of the rest after a cycle's largest discharge, if it rested."""
+    rows = [row for row in history.steps.to_pylist() if row["cycle_count"] == cycle]
+    down = [k for k, row in enumerate(rows) if str(row["step_kind"]).endswith("discharge")]
+    if not down:
+        return None
+    after = max(down, key=lambda k: rows[k]["capacity_ah"]) + 1
+    if after >= len(rows) or rows[after]["step_kind"] != "rest":
+        return None
+    rested = rows[after]["duration_second"] >= SHORTEST_REST_S
+    return float(rows[after]["voltage_end_volt"]) if rested else None
 
 
 def _goes_down_first(times: Array, current: Array) -> bool:

@@ -86,7 +86,8 @@ class Replay:
     ``initial_soc`` is None while it is to be found: from ``rest_voltage_v``, the
     open-circuit voltage before the cycle, or by a fit where that is None too.
     ``discharge_ah`` is what the cycle discharged; ``from_full`` whether that began at
-    its start, and not after a charge. ``told`` says how it was made.
+    its start, and not after a charge; ``rest_after_v`` the voltage at the end of a rest
+    after it, None where there was none. ``told`` says how it was made.
     """
 
     cell: str
@@ -97,6 +98,7 @@ class Replay:
     rest_voltage_v: float | None
     discharge_ah: float
     from_full: bool
+    rest_after_v: float | None
     told: str
 
 
