@@ -6,13 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from battsweep.errors import Fault, SpecError
 from battsweep.jobs.classify import CAPACITY
+from battsweep.jobs.knots import stops
 from battsweep.jobs.physics import import_pybamm, parameter_values
-from battsweep.sweep.spec import Cell, Protocol, Replay, Sweep
+from battsweep.sweep.replay import CYCLE
+from battsweep.sweep.spec import Cell, Measured, Protocol, Replay, Sweep
 
 HEIGHT = "Electrode height [m]"
 LOWER, UPPER = "Lower voltage cut-off [V]", "Upper voltage cut-off [V]"
+FITTED_SHARE, FITTED_S = 0.1, 1800.0
 ROOM_V = 0.5
 """By so much a simulation may pass its voltage limits while a measured current is replayed."""
 
@@ -43,7 +48,8 @@ def settled(sweep: Sweep) -> Sweep:
             faults.append(Fault(str(sweep.path), place, f"{cell.parameter_set!r}: {error}"))
     if faults:
         raise SpecError(faults)
-    protocols = tuple(_started(protocol, cells, states) for protocol in sweep.protocols)
+    curves = {(curve.cell, curve.at.get(CYCLE)): curve for curve in sweep.measured if curve.kinds}
+    protocols = tuple(_started(one, cells, states, curves) for one in sweep.protocols)
     return replace(sweep, cells=tuple(cells.values()), protocols=protocols)
 
 
@@ -94,6 +100,42 @@ def _soc(one: Replay, state: _State) -> float:
     return state.soc_at(one.rest_voltage_v)
 
 
+def fitted_soc(cell: Cell, curve: Measured) -> tuple[float, float]:
+    """Return the state of charge with which SPM follows a curve's first part best, and its RMSE.
+
+    That part is the first tenth of the charge that goes either way, at least half an
+    hour of it; the RMSE is in mV.
+    """
+    from scipy.optimize import minimize_scalar
+
+    pybamm = import_pybamm()
+    times, current = np.asarray(curve.times_s), -np.asarray(curve.current_a)
+    volts = np.asarray(curve.voltage_v)
+    moved = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(times) * current[1:]))])
+    first = (moved <= FITTED_SHARE * moved[-1]) | (times <= FITTED_S)
+    times, current, volts = times[first], current[first], volts[first]
+    values = parameter_values(cell)
+    values["Current function [A]"] = pybamm.Interpolant(times, current, pybamm.t)
+    simulation = pybamm.Simulation(pybamm.lithium_ion.SPM(), parameter_values=values)
+    at = stops(times, -current, rtol=1e-4)
+
+    def off_v(soc: float) -> float:
+        try:
+            solution = simulation.solve(at, t_interp=times, initial_soc=float(soc))
+        except Exception:  # there is no such start: as far off as can be
+            return 10.0
+        seen = solution["Voltage [V]"].entries
+        short = 10.0 * (1 - len(seen) / len(times))  # what ends early must not win
+        count = min(len(seen), len(volts))
+        return short + float(np.sqrt(np.mean((seen[:count] - volts[:count]) ** 2)))
+
+    grid = np.linspace(0.02, 0.98, 9)
+    best = grid[int(np.argmin([off_v(soc) for soc in grid]))]
+    bounds = (max(0.0, best - 0.12), min(1.0, best + 0.12))
+    found = minimize_scalar(off_v, bounds=bounds, method="bounded", options={"xatol": 1e-4})
+    return float(found.x), 1e3 * float(found.fun)
+
+
 def _with_room(cell: Cell, state: _State) -> Cell:
     """Return a cell whose voltage limits do not end a replay, as they did not end the test.
 
@@ -105,17 +147,26 @@ def _with_room(cell: Cell, state: _State) -> Cell:
 
 
 def _started(
-    protocol: Protocol, cells: Mapping[str, Cell], states: Mapping[str, _State]
+    protocol: Protocol,
+    cells: Mapping[str, Cell],
+    states: Mapping[str, _State],
+    curves: Mapping[tuple[str, float | str | None], Measured],
 ) -> Protocol:
     if not protocol.replays:
         return protocol
-    replays = tuple(_with_soc(one, cells[one.cell], states[one.cell]) for one in protocol.replays)
+    replays = tuple(
+        _with_soc(one, cells[one.cell], states[one.cell], curves[one.cell, float(one.cycle)])
+        for one in protocol.replays
+    )
     profile = replays[0].profile
     return replace(protocol, replays=replays, profile=profile, initial_soc=replays[0].initial_soc)
 
 
-def _with_soc(one: Replay, cell: Cell, state: _State) -> Replay:
+def _with_soc(one: Replay, cell: Cell, state: _State, curve: Measured) -> Replay:
     soc, told = one.initial_soc, one.told
+    if soc is None and one.rest_voltage_v is None:
+        soc, off_mv = fitted_soc(cell, curve)
+        told += f": a state of charge of {soc:.4f}, SPM's least error then {off_mv:.1f} mV"
     if soc is None and one.rest_voltage_v is not None:
         soc = state.soc_at(one.rest_voltage_v)
         told += f", a state of charge of {soc:.4f} by the set's open-circuit voltage"

@@ -10,7 +10,7 @@ from battsweep.sweep.cells import labelled
 from battsweep.sweep.curves import Direction, read_profile
 from battsweep.sweep.faults import Faults, shown
 from battsweep.sweep.placeholders import names_in
-from battsweep.sweep.replay import FROM_REST, Wanted
+from battsweep.sweep.replay import FITTED, FROM_REST, Wanted
 from battsweep.sweep.schema import ProtocolTable, check
 from battsweep.sweep.spec import Profile, Protocol
 from battsweep.sweep.tables import read_text
@@ -86,8 +86,9 @@ def _check_keys(given: Mapping[str, object], place: str, faults: Faults) -> None
     allowed = {"steps": ("cycles",), "profile": _PROFILE_KEYS, "measured": ()}.get(
         kind, ("duration",)
     )
-    if given.get("initial_soc") == FROM_REST and kind != "measured":
-        faults.add(f"{place}.initial_soc", "'rest': is for measured cycles; give a number")
+    soc = given.get("initial_soc")
+    if soc in (FROM_REST, FITTED) and kind != "measured":
+        faults.add(f"{place}.initial_soc", f"{soc!r}: is for measured cycles; give a number")
     for key in ("cycles", "duration", *_PROFILE_KEYS):
         if key in given and key not in allowed:
             faults.add(f"{place}.{key}", f"has no meaning beside {kind!r}; delete it")

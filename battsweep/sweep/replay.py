@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CYCLE = "cycle"
 """The varied name that a replayed protocol gives its tasks."""
-FROM_REST = "rest"
+FROM_REST, FITTED = "rest", "fit"
 CHARGE_SHARE = 2e-4
 """How far the charge of the reduced current may ever be from the measured one, of its range."""
 CURRENT_SHARE = 5e-3
@@ -192,6 +192,8 @@ def _replay(cell: Cell, cycle: int, wanted: Wanted, history: Any, rows: tuple[in
     soc = wanted.initial_soc
     volts, how = (None, "given") if soc != FROM_REST else _rest_voltage(history, first)
     given = float(soc) if isinstance(soc, float) else None
+    if soc == FITTED:
+        how = "its start is fitted"
     return Replay(
         cell=cell.name,
         cycle=cycle,

@@ -102,7 +102,7 @@ def _option(value: object) -> object:
 
 
 def _soc(value: object) -> Scalar:
-    if isinstance(value, str) and (_ONE_PLACEHOLDER.fullmatch(value) or value == "rest"):
+    if isinstance(value, str) and (_ONE_PLACEHOLDER.fullmatch(value) or value in ("rest", "fit")):
         return value
     if isinstance(value, int | float) and is_number(value) and 0 <= value <= 1:
         return float(value)

@@ -83,10 +83,10 @@ class Profile:
 class Replay:
     """A measured cycle of a cell as a protocol: its current, or the steps that it shows.
 
-    ``initial_soc`` is None while it is to be found from ``rest_voltage_v``, the
-    open-circuit voltage before the cycle. ``discharge_ah`` is what the cycle discharged;
-    ``from_full`` whether that began at its start, and not after a charge. ``told`` says
-    how it was made.
+    ``initial_soc`` is None while it is to be found: from ``rest_voltage_v``, the
+    open-circuit voltage before the cycle, or by a fit where that is None too.
+    ``discharge_ah`` is what the cycle discharged; ``from_full`` whether that began at
+    its start, and not after a charge. ``told`` says how it was made.
     """
 
     cell: str

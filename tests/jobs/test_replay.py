@@ -149,6 +149,16 @@ def test_the_electrodes_area_is_scaled_to_the_measured_capacity(lab, tmp_path):
     assert "electrode area x" in plan.sweep.protocols[0].replays[0].told
 
 
+def test_a_start_that_is_fitted_is_the_one_it_was(lab, tmp_path):
+    path = written(tmp_path, START='initial_soc = "fit"')
+    fitted = load_sweep(path, measured=open_store(lab))
+    rest = load_sweep(written(tmp_path), measured=open_store(lab))
+    found = make_plan(fitted).sweep.protocols[0].replays[0]
+    known = make_plan(rest).sweep.protocols[0].replays[0]
+    assert found.initial_soc == pytest.approx(known.initial_soc, abs=0.01)
+    assert "SPM's least error" in found.told
+
+
 def test_another_history_makes_another_task(lab, tmp_path):
     sweep = load_sweep(written(tmp_path), measured=open_store(lab))
     given = load_sweep(written(tmp_path, START="initial_soc = 0.5"), measured=open_store(lab))
