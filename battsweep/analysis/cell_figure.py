@@ -37,7 +37,7 @@ def cell_figure(cell: str, series: pa.Table, cycles: pa.Table) -> Figure:
     rows = len(shown) + many
     ratios = [1.0] * len(shown) + [1.35] * many
     grid = figure.add_gridspec(rows, 1, height_ratios=ratios)
-    time, unit = _time(values(series, TIME.name))
+    time, unit = time_axis(values(series, TIME.name))
     first: Axes | None = None
     for place, name in enumerate(shown):
         axes = figure.add_subplot(grid[place], sharex=first)
@@ -112,7 +112,8 @@ def _capacities(axes: Axes, cycles: pa.Table, names: list[str]) -> None:
     axes.legend(frameon=False, fontsize=9)
 
 
-def _time(seconds: Array) -> tuple[Array, str]:
+def time_axis(seconds: Array) -> tuple[Array, str]:
+    """Return times in the unit in which they read well, and the unit."""
     longest = float(np.ptp(seconds)) if len(seconds) else 0.0
     if longest > _DAYS_FROM_H * 3600:
         return seconds / 86_400, "d"

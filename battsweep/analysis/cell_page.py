@@ -10,6 +10,7 @@ import pyarrow as pa
 from matplotlib.figure import Figure
 
 from battsweep.analysis.cell_figure import cell_figure
+from battsweep.analysis.changes_figure import changes_figure
 from battsweep.analysis.style import encode
 
 MOST_CHANGES = 200
@@ -24,9 +25,17 @@ td, th { padding: .15rem .7rem; border-bottom: 1px solid #ddd; text-align: left 
 
 
 def cell_page(
-    name: str, series: pa.Table, cycles: pa.Table, changes: pa.Table, report: Sequence[str]
+    name: str,
+    series: pa.Table,
+    cycles: pa.Table,
+    changes: pa.Table,
+    report: Sequence[str],
+    segments: Sequence[tuple[int, int]],
 ) -> str:
-    """Return the page: the cell drawn, its report in words, and what cleaning changed."""
+    """Return the page: the cell drawn, its report in words, and what cleaning changed.
+
+    ``segments`` are the first row and the count of rows of each segment.
+    """
     parts = [
         "<!doctype html>",
         f'<html lang="en"><head><meta charset="utf-8"><title>{escape(name)}</title>',
@@ -36,6 +45,9 @@ def cell_page(
         "<h2>Report</h2>",
         f"<pre>{escape(chr(10).join(report))}</pre>",
     ]
+    figure = changes_figure(series, changes, segments)
+    if figure is not None:
+        parts += ["<h2>Before and after</h2>", _image(figure, "What cleaning changed")]
     parts += [*_changes(changes), "</body></html>"]
     return "\n".join(parts) + "\n"
 

@@ -89,7 +89,10 @@ def _show_cell(arguments: argparse.Namespace) -> int:
     if arguments.html is not None:
         from battsweep.analysis.cell_page import cell_page
 
-        page = cell_page(cell.record.cell, cell.series, cell.cycles, cell.changes, lines)
+        rows = [(one.row_offset, one.rows) for one in cell.record.segments]
+        page = cell_page(
+            cell.record.cell, cell.series, cell.cycles, cell.changes, lines, segments=rows
+        )
         write_file(arguments.html, page.encode())
     if arguments.json:
         print_json(cell_document(cell))

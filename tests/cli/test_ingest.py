@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import sys
@@ -15,6 +16,7 @@ import pytest
 from pyarrow import csv
 
 from battsweep.analysis.cell_figure import envelope, pauses, with_gaps
+from battsweep.analysis.changes_figure import changes_figure
 from battsweep.cli.ingest_cells import CellOptions, take_in
 from battsweep.cli.ingest_files import given_files
 from battsweep.cli.ingest_words import cells_lines
@@ -322,6 +324,28 @@ def test_a_recipe_is_read_and_another_one_supersedes(tmp_path, capsys):
     recipe.write_text("nonsense = 1\n")
     assert main(line) == 2
     assert "odd.toml: nonsense" in capsys.readouterr().err
+
+
+def test_changed_values_are_drawn_at_their_times_before_and_after():
+    series = pa.table({"test_time_second": [0.0, 10.0, 30.0], "voltage_volt": [3.0, 3.1, 3.2]})
+    changes = pa.table(
+        {
+            "rule": ["duplicates", "spikes", "missing_values"],
+            "row": [2, 3, 3],
+            "row_count": [1, 1, 1],
+            "column": ["all", "voltage_volt", "voltage_volt"],
+            "before": [math.nan, 9.9, math.nan],
+            "after": [math.nan, math.nan, 3.2],
+            "why": ["", "", ""],
+        }
+    )
+    figure = changes_figure(series, changes, [(0, 3)])
+    lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
+    assert lines["was"].get_xydata().tolist() == [[30.0, 9.9]]
+    assert lines["became"].get_xydata().tolist() == [[30.0, 3.2], [30.0, 3.2]]
+    other = series.set_column(1, "voltage_volt", pa.array([3.0, 3.1, 3.3]))
+    assert changes_figure(other, changes, [(0, 3)]) is None
+    assert changes_figure(series, changes.slice(0, 1), [(0, 3)]) is None
 
 
 @pytest.mark.shared_data
