@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from battsweep.cli.arguments import add_command, add_store
 from battsweep.cli.output import print_json, size
 from battsweep.cli.progress import duration
-from battsweep.cli.selection import open_for
+from battsweep.cli.selection import require_store
 
 if TYPE_CHECKING:
     from battsweep.store.checkpoints import Standing
     from battsweep.store.distrust import ProofStatus
+    from battsweep.store.glance import Glance
     from battsweep.store.lock import Driver
     from battsweep.store.status import Status, SweepStatus
-    from battsweep.store.store import Store
 
 _WATCH_S = 2.0
 _MOST_LONG = 8
@@ -59,8 +59,10 @@ def add_status(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def status(arguments: argparse.Namespace) -> int:
     """Print where the sweeps stand, once or until no driver is at work."""
     from battsweep.store.checkpoints import standings
+    from battsweep.store.glance import open_glance
 
-    with open_for(arguments) as store:
+    require_store(arguments.store)
+    with open_glance(arguments.store) as store:
         while True:
             found, pace = store.status(), _pace(store, datetime.now(UTC))
             long = standings(store.path)
@@ -167,7 +169,7 @@ def _advice(store: str, found: Status, driver: Driver | None) -> str:
     return f"Next: battsweep plot {store} voltage   or: battsweep table {store} tasks"
 
 
-def _pace(store: Store, now: datetime) -> Pace:
+def _pace(store: Glance, now: datetime) -> Pace:
     """Return the pace of the last minutes, counted only while a driver is at work."""
     from battsweep.store.lock import current_driver
 

@@ -19,12 +19,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from battsweep.store.files import write_whole
 from battsweep.store.layout import file_name
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _SEAL_BYTES = 32
 _NAME = re.compile(r"cycles-(\d{6,})-of-(\d{6,})\.npz")
@@ -83,6 +85,8 @@ def write_block(folder: Path, block: Block) -> None:
         "made_by": block.made_by,
         "record": dict(block.record),
     }
+    import numpy as np
+
     text = np.frombuffer(json.dumps(head, allow_nan=False).encode(), dtype=np.uint8)
     arrays = {f"{_STATE}{name}": array for name, array in block.state.items()}
     arrays |= {f"{_COLUMN}{name}": array for name, array in block.columns.items()}
@@ -183,6 +187,8 @@ def _read(path: Path) -> Block | None:
         content, seal = data[:-_SEAL_BYTES], data[-_SEAL_BYTES:]
         if sha256(content).digest() != seal:
             return None
+        import numpy as np
+
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             head = json.loads(bytes(arrays["head"]))
             found = {name: arrays[name] for name in arrays.files if name != "head"}

@@ -9,6 +9,9 @@ import sys
 
 import pytest
 
+from battsweep.store.index import Index
+from battsweep.store.layout import create_store
+
 HEAVY = (
     "numpy",
     "pandas",
@@ -19,7 +22,7 @@ HEAVY = (
     "pybamm",
     "distributed",
 )
-COMMANDS = ("plan", "run", "status", "show", "query", "table", "logs", "plot", "check")
+COMMANDS = ("plan", "run", "status", "show", "query", "table", "logs", "plot", "check", "ingest")
 
 
 def test_the_command_line_imports_nothing_heavy():
@@ -129,3 +132,15 @@ def test_ctrl_c_after_the_command_ends_it_without_a_traceback(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGINT
     assert "Traceback" not in done.stderr
+
+
+def test_status_reads_the_index_without_what_reads_shards(tmp_path):
+    create_store(tmp_path / "store", format="parquet")
+    Index.open(tmp_path / "store", write=True).close()
+    code = (
+        "import sys; from battsweep.cli.main import main;"
+        f"main(['status', {str(tmp_path / 'store')!r}]);"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
