@@ -92,11 +92,7 @@ def run_plan(
         progress = Progress(len({task.id for task in plan.tasks}), len(finished))
         progress.found_failed = len(finished) - len(index.done(finished))
         if waiting:
-            with (
-                listening() as stop,
-                DriverLog(store) as log,
-                local_cluster(workers) as client,
-            ):
+            with listening() as stop, DriverLog(store) as log, local_cluster(workers) as client:
                 progress.started = time.monotonic()
                 log.write(f"{len(waiting)} of {progress.total} tasks on {workers} workers")
                 driver = Driver(
