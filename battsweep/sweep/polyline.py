@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
@@ -23,7 +23,7 @@ def corners(times_s: Array, values: Array, allowed: float) -> list[int]:
     chosen, last = [0], len(times) - 1
     while chosen[-1] < last:
         start = chosen[-1]
-        low, high = -np.inf, np.inf
+        low, high = -math.inf, math.inf
         furthest = start + 1
         for point in range(start + 1, last + 1):
             seconds = times[point] - times[start]

@@ -10,6 +10,7 @@ from typing import Protocol as TypingProtocol
 from battsweep.errors import DataError, StoreError
 from battsweep.sweep.faults import Faults
 from battsweep.sweep.identity import digest
+from battsweep.sweep.reduction import charge_moved, reduced
 from battsweep.sweep.spec import Axis, Cell, Measured, Profile, Protocol, Replay
 
 if TYPE_CHECKING:
@@ -22,13 +23,8 @@ if TYPE_CHECKING:
 CYCLE = "cycle"
 """The varied name that a replayed protocol gives its tasks."""
 FROM_REST, FITTED = "rest", "fit"
-CHARGE_SHARE = 2e-4
-"""How far the charge of the reduced current may ever be from the measured one, of its range."""
-CURRENT_SHARE = 5e-3
-"""How far a current that is not steady may be from its corners' line, of the largest one."""
 LONGEST_PAUSE_S = 300.0
 SHORTEST_REST_S = 600.0
-_HALVINGS = 12
 
 
 class HasCells(TypingProtocol):
@@ -231,7 +227,7 @@ def _goes_down_first(times: Array, current: Array) -> bool:
     """Return whether the charge falls before it rises by a tenth of its range."""
     import numpy as np
 
-    charge = _charge(times, current)
+    charge = charge_moved(times, current)
     far = np.flatnonzero(np.abs(charge) > 0.1 * float(np.ptp(charge)))
     return bool(far.size and charge[far[0]] < 0)
 
@@ -269,60 +265,6 @@ def _curve(cell: Cell, cycle: int, label: str, series: pa.Table, rows: tuple[int
         sha256=digest([times, voltage, current, kinds]),
         kinds=kinds,
     )
-
-
-def reduced(times: Array, current: Array, steps: Array) -> tuple[Array, Array, float]:
-    """Return fewer points of a measured current, and how far its charge is ever off.
-
-    Split at the steps: a steady one becomes its mean, which keeps its charge; of
-    others the corners are kept. The charge at any time is within
-    `CHARGE_SHARE` of its range of the measured charge, or all points are kept.
-    """
-    import numpy as np
-
-    charge = _charge(times, current)
-    reach = max(float(np.ptp(charge)), 1e-12)
-    share = CURRENT_SHARE
-    for _ in range(_HALVINGS):
-        kept, values = _corners(times, current, steps, share)
-        off = float(np.max(np.abs(np.interp(times, times[kept], values) - current)))
-        line = np.interp(times, times[kept], values)
-        off = float(np.max(np.abs(_charge(times, line) - charge))) / reach
-        if off <= CHARGE_SHARE:
-            return times[kept], values, off
-        share /= 2
-    return times, current, 0.0
-
-
-def _corners(
-    times: Array, current: Array, steps: Array, share: float
-) -> tuple[NDArray[np.intp], Array]:
-    import numpy as np
-
-    from battsweep.sweep.polyline import corners
-
-    allowed = share * float(np.max(np.abs(current)))
-    begins = np.flatnonzero(np.diff(steps, prepend=steps[0] - 1))
-    kept: list[int] = []
-    values: list[float] = []
-    for begin, end in zip(begins, np.append(begins[1:], len(times)), strict=True):
-        own, mine = times[begin:end], current[begin:end]
-        mean = _charge(own, mine)[-1] / (own[-1] - own[0]) if end - begin > 1 else mine[0]
-        if end - begin > 2 and np.max(np.abs(mine - mean)) <= allowed:
-            kept += [int(begin), int(end) - 1]
-            values += [mean, mean]
-            continue
-        places = corners(own, mine, allowed) if end - begin > 1 else [0]
-        kept += [int(begin) + place for place in places]
-        values += mine[places].tolist()
-    return np.array(kept), np.array(values)
-
-
-def _charge(times: Array, current: Array) -> Array:
-    import numpy as np
-
-    pieces = np.diff(times) * (current[:-1] + current[1:]) / 2
-    return np.concatenate([[0.0], np.cumsum(pieces)])
 
 
 def _steps_of(table: pa.Table, cycle: int) -> tuple[str, ...]:

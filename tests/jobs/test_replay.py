@@ -17,7 +17,7 @@ from battsweep.store.cells import write_cell
 from battsweep.store.layout import create_store
 from battsweep.store.store import open_store
 from battsweep.sweep.load import load_sweep
-from battsweep.sweep.replay import CHARGE_SHARE, reduced
+from battsweep.sweep.reduction import CHARGE_SHARE, reduced
 
 SWEEP = """
 name = "again"
