@@ -184,6 +184,23 @@ def test_rows_with_the_time_of_the_one_before_are_kept_and_put_apart():
     assert 0 < column(cleaned, T)[120] - column(cleaned, T)[119] <= 1e-3
 
 
+def test_a_clock_of_whole_seconds_is_spread_over_them():
+    values = made(interval=0.25)
+    right = values[T].copy()
+    values[T] = np.floor(values[T])
+    cleaned = clean(cell(values))
+    assert cleaned.series.num_rows == len(right)
+    assert np.max(np.abs(column(cleaned, T) - right)) < 0.01
+
+
+def test_a_clock_that_goes_back_all_the_time_is_told_and_soon_read():
+    values = made(cycles=30)
+    values[T][::2] += 500.0
+    cleaned = clean(cell(values))
+    assert any("goes back" in warning for warning in cleaned.warnings)
+    assert np.all(np.diff(column(cleaned, T)) > 0)
+
+
 def test_a_sensor_that_was_not_connected_is_dropped_and_single_faults_are_taken_out():
     values = made()
     values["ambient_temperature_celsius"] = np.full(len(values[T]), -2501.7)

@@ -120,6 +120,13 @@ def test_nested_neware_rows_carry_their_cycle_and_step(tmp_path):
     assert numbers(cell, "test_time_second") == [0, 61, 62]
 
 
+def test_two_columns_of_one_name_are_told(tmp_path):
+    text = "Test Time (s),Voltage (V),Voltage (V),Current (A)\n0,3.9,1,0\n1,3.8,1,-1\n"
+    (cell,) = read(tmp_path, text)
+    assert numbers(cell, "voltage_volt") == [3.9, 3.8]
+    assert "2 columns are called 'Voltage (V)'; the first is taken" in cell.notes
+
+
 def test_a_last_line_that_was_cut_off_is_left_out_and_told(tmp_path):
     (cell,) = read(tmp_path, PLAIN + "4,3.7,-2")
     assert cell.table.num_rows == 4
@@ -156,6 +163,17 @@ def test_a_recipe_mends_what_was_refused(tmp_path):
     assert (cell.cell, numbers(cell, "test_time_second")) == ("X7", [0, 3600, 7200])
     assert numbers(cell, "current_ampere") == [0, -1, -1]
     assert numbers(cell, "voltage_volt") == pytest.approx([3.9, 3.8, 3.7])
+
+
+def test_a_recipes_names_tell_where_the_table_begins(tmp_path):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        '[columns]\ntime = "zeit"\nvoltage = "spannung"\ncurrent = "strom"\n'
+        '[units]\ntime = "s"\nvoltage = "V"\ncurrent = "A"\n'
+    )
+    text = "Protokoll;7\n\nzeit;spannung;strom\n0;3,9;0\n1;3,8;-1\n"
+    (cell,) = read(tmp_path, text, recipe=load_recipe(recipe))
+    assert numbers(cell, "voltage_volt") == [3.9, 3.8]
 
 
 @pytest.mark.parametrize("text", ["sing = 1\n", 'sign = "up"\n', "[columns]\nvolts = 3\n", "= 1"])

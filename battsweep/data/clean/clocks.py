@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     Rows = NDArray[np.intp]
 
 DAY_S = 86400.0
+MOST_FALLS = 1000
+"""A clock that goes back more often is no clock that was set."""
 _LATEST_WRAP_S = 3600.0
 """A clock that wraps has moved on by less than this between two rows."""
 
@@ -107,6 +109,10 @@ def stepped_back(times: Array, rows: Rows, log: Log, rules: Cleaning) -> Array:
     """
     moved = times.copy()
     found = changed = 0
+    back = int(np.sum(np.diff(times) < -rules.clock_step_least_s))
+    if back > MOST_FALLS:
+        log.warnings.append(f"the clock goes back {back} times; later rows that are early go")
+        return moved
     why = "the clock was set for these rows"
     usual = usual_interval(times)
     place = 1
@@ -178,8 +184,9 @@ def strictly_later(
 ) -> tuple[Array, NDArray[np.bool_]]:
     """Return times that increase strictly, and which rows are left.
 
-    Rows with one and the same time, as at a step of the current, are put apart
-    by as little as can be; what is then still not later than a row before goes.
+    Two rows with one and the same time, as at a step of the current, are put apart
+    by as little as can be, and more than two evenly until the next time; what is
+    then still not later than a row before goes.
     """
     moved = times.copy()
     if rules.repeated_times:
@@ -188,7 +195,9 @@ def strictly_later(
         for begin, end in zip(begins, ends, strict=True):
             following = times[end] if end < len(times) else times[begin] + 1.0
             room = following - times[begin]
-            apart = min(rules.repeated_time_s, room / (end - begin + 2)) if room > 0 else 0.0
+            apart = max(0.0, room) / (end - begin + 1)
+            if end - begin == 1:  # a step of the current; more are a clock of coarse seconds
+                apart = min(rules.repeated_time_s, apart)
             moved[begin:end] += apart * np.arange(1, end - begin + 1)
         put = np.flatnonzero(moved != times)
         log.changed(

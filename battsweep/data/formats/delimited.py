@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from battsweep.data.cell import RawCell
 from battsweep.data.formats.assemble import Columns, assemble
-from battsweep.data.formats.names import Found, parse_name, roles_of
+from battsweep.data.formats.names import NEEDED, Found, parse_name, roles_of
 from battsweep.data.formats.neware import is_nested, read_nested
 from battsweep.data.formats.source import Source, refusal
 from battsweep.data.formats.testers import (
@@ -58,7 +59,7 @@ def read_delimited(source: Source, recipe: Recipe) -> list[RawCell]:
         first_line=layout.skip + 1,
         assumed=tester.units,
         info=info,
-        notes=(*text.notes, *notes),
+        notes=(*text.notes, *notes, *_twice(layout.names, roles)),
     )
     return assemble(found, recipe, name=cell)
 
@@ -115,6 +116,16 @@ def _named(source: Source, layout: Layout, recipe: Recipe) -> dict[str, Found]:
         base, unit = parse_name(layout.names[place])
         found[role] = Found(place, layout.names[place], unit, base)
     return found
+
+
+def _twice(names: Sequence[str], roles: Mapping[str, Found]) -> list[str]:
+    """Return what is to be said of columns of which another has the same name."""
+    bases = [parse_name(re.sub(r" \(\d+\)$", "", name))[0] for name in names]
+    return [
+        f"{bases.count(found.base)} columns are called {found.name!r}; the first is taken"
+        for role, found in roles.items()
+        if role in NEEDED and bases.count(found.base) > 1
+    ]
 
 
 def _shown(names: Sequence[str]) -> str:

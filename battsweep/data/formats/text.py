@@ -102,8 +102,14 @@ def layout_of(text: Text, recipe: Recipe) -> Layout | None:
         if not recipe.header:
             names = [str(number) for number in range(len(names))]
         return _layout(text, names, delimiter, skip + recipe.header, recipe)
+    named = {one for one in recipe.columns.model_dump().values() if isinstance(one, str)}
     best: tuple[int, int, Layout] | None = None
     for number, line in enumerate(text.lines):
+        if named:
+            for delimiter in delimiters:
+                names = fields_of(line, delimiter)
+                if named <= {name.strip() for name in names}:
+                    return _layout(text, names, delimiter, number + 1, recipe)
         for delimiter in delimiters:
             if delimiter not in line:
                 continue
