@@ -180,7 +180,7 @@ def _replay(cell: Cell, cycle: int, wanted: Wanted, history: Any, rows: tuple[in
     profile: Profile | None = None
     steps: tuple[str, ...] = ()
     if wanted.steps:
-        steps = _steps_of(history.steps, cycle)
+        steps = _steps_of(history, cycle)
         told = f"{len(steps)} steps as measured"
     else:
         at, values, off = reduced(times - times[0], current, _column(part, "step_index"))
@@ -267,9 +267,10 @@ def _curve(cell: Cell, cycle: int, label: str, series: pa.Table, rows: tuple[int
     )
 
 
-def _steps_of(table: pa.Table, cycle: int) -> tuple[str, ...]:
+def _steps_of(history: Any, cycle: int) -> tuple[str, ...]:
     """Return the steps of a cycle in PyBaMM's experiment language."""
-    rows = [row for row in table.to_pylist() if row["cycle_count"] == cycle]
+    rows = [row for row in history.steps.to_pylist() if row["cycle_count"] == cycle]
+    current = _column(history.series, "current_ampere")
     told: list[str] = []
     for row, after in zip(rows, [*rows[1:], None], strict=True):
         kind, seconds = row["step_kind"], float(row["duration_second"])
@@ -288,7 +289,9 @@ def _steps_of(table: pa.Table, cycle: int) -> tuple[str, ...]:
             until = f"until {volts:.4f} V" if ends else f"for {seconds:.6g} seconds"
             told.append(f"{word} at {amperes:.6g} A {until}")
         elif kind in ("cv_charge", "cv_discharge"):
-            told.append(f"Hold at {volts:.4f} V for {seconds:.6g} seconds")
+            last = abs(float(current[int(row["row_start"]) + int(row["row_count"]) - 1]))
+            until = f"until {last:.4g} A" if last > 0 else f"for {seconds:.6g} seconds"
+            told.append(f"Hold at {volts:.4f} V {until}")
         else:
             raise ValueError('has a profile or pulses, which are no steps; use as = "current"')
     if not told:

@@ -138,6 +138,8 @@ def test_the_steps_that_a_cycle_shows_can_be_done_instead(lab, tmp_path):
     assert [step.split()[0] for step in steps] == ["Discharge", "Rest", "Charge", "Hold", "Rest"]
     assert "until 2.8" in steps[0]
     assert "until 4.2" in steps[2]
+    assert steps[3].startswith("Hold at 4.2")
+    assert float(steps[3].split()[-2]) == pytest.approx(0.25, abs=0.02)  # C/20
 
 
 def test_the_electrodes_area_is_scaled_to_the_measured_capacity(lab, tmp_path):
