@@ -27,6 +27,7 @@ examples:
   battsweep plan sweep.toml --pilot 20               computes 20 tasks, estimates the rest
   battsweep plan sweep.toml --pilot 20 --store results --workers 8     and keeps the 20
 """
+_MOST_REPLAYS = 8
 
 
 def add_plan(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -119,6 +120,10 @@ def describe(plan: Plan) -> list[str]:
     ):
         counts = "  ".join(f"{name}: {count}" for name, count in Counter(labels).items())
         lines.append(f"  by {word:<9} {counts}")
+    replays = [replay for protocol in plan.sweep.protocols for replay in protocol.replays]
+    lines += [f"  replays {replay.told}" for replay in replays[:_MOST_REPLAYS]]
+    if len(replays) > _MOST_REPLAYS:
+        lines.append(f"  ... and {len(replays) - _MOST_REPLAYS} more measured cycles")
     lines.append("")
     if fits:
         lines.append(f"each fit chooses {len(plan.sweep.fit.free) if plan.sweep.fit else 0}:")

@@ -150,16 +150,18 @@ def describe(
 def _labels(record: TaskRecord) -> dict[str, object]:
     model = record.model_content
     procedure = record.procedure
-    kind = procedure["kind"]
+    kind, profile = procedure["kind"], _mapping(procedure.get("profile"))
     steps = {
         "steps": "; ".join(procedure.get("steps", ())),
         "constant": f"{procedure.get('direction')} at {procedure.get('current')}",
-        "profile": f"{_mapping(procedure.get('profile')).get('quantity')} profile",
+        "profile": f"{profile.get('quantity')} profile, {profile.get('source')}",
     }
+    start = procedure.get("initial_soc")
     return {
         "cell": f"{record.cell} (parameter set {record.parameter_set})",
         "model": f"{record.model} ({model.get('type')}{_source(model.get('source'))})",
         "protocol": f"{record.protocol}: {steps.get(kind, kind)}",
+        **({} if start is None else {"starts at": f"state of charge {start:.4g}"}),
     }
 
 

@@ -101,6 +101,11 @@ RULES: tuple[Rule, ...] = (
         "a number in the steps: an input of one experiment, or the duration of its step",
     ),
     Rule(
+        lambda v: v.is_placeholder() and bool(v.protocol.replays),
+        "protocol",
+        "each measured cycle is a current, or steps, of its own: a build each",
+    ),
+    Rule(
         Varied.is_placeholder,
         "protocol",
         "changes the steps: those of like structure share an experiment",
