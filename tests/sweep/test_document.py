@@ -92,7 +92,7 @@ FAULTS = {
     "replay": (
         {"protocols": "[protocols.x]\nmeasured = { cycles = [1] }"},
         "protocols.x.measured",
-        "replaying measured cycles is not possible in this version",
+        "no cell of this file is measured",
     ),
     "no sign": (
         {"protocols": '[protocols.x]\nprofile = "a.csv"'},
