@@ -30,6 +30,9 @@ bench: $(VENV)/run.done
 	$(BIN)/python benchmarks/first_result.py
 	$(BIN)/python benchmarks/status_at_size.py
 	$(BIN)/python benchmarks/ageing.py
+	$(BIN)/python benchmarks/pilot.py
+	$(BIN)/python benchmarks/cleaning.py --messy ../shared/data/messy_multi_cell
+	$(BIN)/python benchmarks/ingest.py
 
 format: $(VENV)/dev.done
 	$(BIN)/ruff check --fix .
