@@ -132,7 +132,9 @@ def test_a_long_task_climbs_in_blocks_too(tmp_path):
     assert result.failure is None
     assert rungs(result)[-1] == ("tighter tolerances", None)
     *_, at_once = answers(group, (replace(item, block=None),), Builds())
-    np.testing.assert_array_equal(result.columns["voltage_volt"], at_once.columns["voltage_volt"])
+    # On some processors the last bits differ here; killed or not, it is always done in blocks.
+    volts, straight = (one.columns["voltage_volt"] for one in (result, at_once))
+    np.testing.assert_allclose(volts, straight, rtol=1e-12)
 
 
 def test_only_the_rungs_of_one_group_are_kept(tmp_path):
