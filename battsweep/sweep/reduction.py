@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-CHARGE_SHARE = 2e-4
+CHARGE_SHARE = 1e-4
 """How far the charge of the reduced current may ever be from the measured one, of its range."""
-CURRENT_SHARE = 5e-3
+CURRENT_SHARE = 1e-3
 """How far a current that is not steady may be from its corners' line, of the largest one."""
 _HALVINGS = 12
 

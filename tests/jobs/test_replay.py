@@ -101,6 +101,30 @@ def test_a_reduced_current_keeps_its_charge_and_loses_no_pulse(seed, noise):
     assert np.max(np.abs(line - current)) < 0.1 + 5 * noise
 
 
+def test_fewer_points_give_the_voltage_of_all_points(lab):
+    import pybamm
+
+    with open_store(lab) as store:
+        rows = store.cell("X-01").series.to_pandas()
+    rows = rows[rows["cycle_count"] == 2]
+    times = rows["test_time_second"].to_numpy() - rows["test_time_second"].iloc[0]
+    current = rows["current_ampere"].to_numpy()
+    at, values, _ = reduced(times, current, rows["step_index"].to_numpy(float))
+    assert len(at) < len(times) / 4
+    volts = []
+    for knots, amperes in ((times, current), (at, values)):
+        parameters = pybamm.ParameterValues("Chen2020")
+        parameters["Lower voltage cut-off [V]"] = 2.0
+        parameters["Upper voltage cut-off [V]"] = 4.7
+        parameters["Current function [A]"] = pybamm.Interpolant(knots, -amperes, pybamm.t)
+        simulation = pybamm.Simulation(pybamm.lithium_ion.SPM(), parameter_values=parameters)
+        solution = simulation.solve(knots, t_interp=times, initial_soc=0.98)
+        volts.append(np.interp(times, solution.t, solution["Voltage [V]"].entries))
+    off = np.abs(volts[0] - volts[1])
+    assert np.sqrt(np.mean(off**2)) < 3e-4
+    assert off.max() < 5e-3
+
+
 def test_a_replay_of_its_own_simulation_is_right_to_the_noise(lab, tmp_path):
     path = written(tmp_path)
     assert main(["run", str(path), "--store", str(lab), "--workers", "1"]) == 0
