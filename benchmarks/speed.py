@@ -106,8 +106,10 @@ class Asked:
         self._process.wait()
 
 
-def swept(case: Case, workers: int, folder: Path, cache: Path) -> Swept:
-    """Run a row with battsweep, first with nothing compiled, then again."""
+def swept(case: Case, workers: int, folder: Path, cache: Path, *, compiled: bool) -> Swept:
+    """Run a row with battsweep, first with nothing compiled, then again; once without gcc."""
+    if not compiled:
+        return one_run(case, case.sweep(compile="false"), workers, folder / "only")
     shutil.rmtree(cache, ignore_errors=True)
     first = one_run(case, case.sweep(), workers, folder / "first")
     if case.inputs:  # leaves the functions compiled, as an earlier and larger sweep would
@@ -179,7 +181,9 @@ def measure(
                         name_of = LIMIT if kind == limit else kind
                         found.setdefault((case.name, name_of), []).append(one)
                 (folder := Path(name) / f"{case.name}-{number}").mkdir()
-                runs.setdefault(case.name, []).append(swept(case, workers, folder, own_cache))
+                runs.setdefault(case.name, []).append(
+                    swept(case, workers, folder, own_cache, compiled=limit == LIMIT)
+                )
                 print(f"round {number + 1}: {case.name}", file=sys.stderr)
         own.close()
         if other:
