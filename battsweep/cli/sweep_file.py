@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,14 +19,16 @@ def load(path: Path, store: Path | None = None) -> Sweep:
     """
     from battsweep.sweep.load import load_sweep
 
-    def cells(name: str) -> Store | None:
-        from battsweep.store.layout import is_store
-        from battsweep.store.store import open_store
+    with ExitStack() as opened:
 
-        where = store or Path(f"{name}-store")
-        return open_store(where) if is_store(where) else None
+        def cells(name: str) -> Store | None:
+            from battsweep.store.layout import is_store
+            from battsweep.store.store import open_store
 
-    return load_sweep(path, further=_ask_pybamm, measured=cells)
+            where = store or Path(f"{name}-store")
+            return opened.enter_context(open_store(where)) if is_store(where) else None
+
+        return load_sweep(path, further=_ask_pybamm, measured=cells)
 
 
 def _ask_pybamm(readable: Sweep) -> tuple[Fault, ...]:

@@ -81,6 +81,11 @@ def lab(tmp_path_factory):
     return store
 
 
+def loaded(path, lab):
+    with open_store(lab) as store:
+        return load_sweep(path, measured=store)
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 10**6), st.floats(0, 0.02))
 def test_a_reduced_current_keeps_its_charge_and_loses_no_pulse(seed, noise):
@@ -156,7 +161,7 @@ def test_what_is_compared_is_a_table_and_a_picture(lab, tmp_path, capsys):
 
 
 def test_the_steps_that_a_cycle_shows_can_be_done_instead(lab, tmp_path):
-    sweep = load_sweep(written(tmp_path, MODE=', as = "steps"'), measured=open_store(lab))
+    sweep = loaded(written(tmp_path, MODE=', as = "steps"'), lab)
     (item,) = [item for _, item in make_plan(sweep).placed]
     steps = item.task.procedure.steps
     assert [step.split()[0] for step in steps] == ["Discharge", "Rest", "Charge", "Hold", "Rest"]
@@ -167,7 +172,7 @@ def test_the_steps_that_a_cycle_shows_can_be_done_instead(lab, tmp_path):
 
 
 def test_the_electrodes_area_is_scaled_to_the_measured_capacity(lab, tmp_path):
-    scaled = load_sweep(written(tmp_path, SCALE="scale_capacity = true"), measured=open_store(lab))
+    scaled = loaded(written(tmp_path, SCALE="scale_capacity = true"), lab)
     plan = make_plan(scaled)
     (cell,) = plan.sweep.cells
     assert cell.overrides["Electrode height [m]"] == pytest.approx(0.065, rel=0.03)
@@ -176,8 +181,8 @@ def test_the_electrodes_area_is_scaled_to_the_measured_capacity(lab, tmp_path):
 
 def test_a_start_that_is_fitted_is_the_one_it_was(lab, tmp_path):
     path = written(tmp_path, START='initial_soc = "fit"')
-    fitted = load_sweep(path, measured=open_store(lab))
-    rest = load_sweep(written(tmp_path), measured=open_store(lab))
+    fitted = loaded(path, lab)
+    rest = loaded(written(tmp_path), lab)
     found = make_plan(fitted).sweep.protocols[0].replays[0]
     known = make_plan(rest).sweep.protocols[0].replays[0]
     assert found.initial_soc == pytest.approx(known.initial_soc, abs=0.01)
@@ -185,8 +190,8 @@ def test_a_start_that_is_fitted_is_the_one_it_was(lab, tmp_path):
 
 
 def test_another_history_makes_another_task(lab, tmp_path):
-    sweep = load_sweep(written(tmp_path), measured=open_store(lab))
-    given = load_sweep(written(tmp_path, START="initial_soc = 0.5"), measured=open_store(lab))
+    sweep = loaded(written(tmp_path), lab)
+    given = loaded(written(tmp_path, START="initial_soc = 0.5"), lab)
     assert make_plan(sweep).tasks[0].id != make_plan(given).tasks[0].id
     assert make_plan(given).tasks[0].procedure.initial_soc == 0.5
 
@@ -208,7 +213,7 @@ def test_what_cannot_be_replayed_is_told_before_anything_is_computed(lab, tmp_pa
         text = text.replace(key, "")
     path.write_text(text)
     with pytest.raises(SpecError) as caught:
-        load_sweep(path, measured=open_store(lab))
+        loaded(path, lab)
     assert words in str(caught.value)
 
 
