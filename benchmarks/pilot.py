@@ -51,7 +51,6 @@ PROFILE = f"""
 [cells.A]
 parameter_set = "Marquis2019"
 [models.SPMe]
-[models.DFN]
 [protocols.us06]
 profile = "{US06}"
 positive = "discharge"
